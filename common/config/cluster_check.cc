@@ -1,0 +1,133 @@
+#include <limits>
+#include <unordered_set>
+
+#include "common/base/address.h"
+#include "common/config/certificate.h"
+#include "common/config/checks.h"
+#include "common/config/words.h"
+
+namespace sluice::config {
+namespace {
+
+constexpr uint32_t kCheckIntervalMinMs = 10;
+constexpr uint32_t kCheckMaxMs = 60 * 60 * 1000;
+constexpr uint32_t kCheckCountMax = 1000;
+constexpr uint32_t kIdleConnectionsMax = 100'000;
+
+std::string HashOnProblem(std::string_view hash_on) {
+  if (hash_on.empty() || hash_on == "client_ip" || hash_on == "path") return {};
+  const size_t colon = hash_on.find(':');
+  if (colon != std::string_view::npos) {
+    const std::string_view kind = hash_on.substr(0, colon);
+    const std::string_view name = hash_on.substr(colon + 1);
+    if ((kind == "header" || kind == "cookie") && IsToken(name)) return {};
+    if (kind == "query" && !name.empty() && name.find_first_of("&=# ") == std::string_view::npos) {
+      return {};
+    }
+  }
+  return fmt::format(
+      "'{}' is not supported; use client_ip, path, header:NAME, cookie:NAME or query:NAME",
+      hash_on);
+}
+
+std::string EndpointAddressProblem(const std::string& address) {
+  std::string problem = AddressProblem(address);
+  if (problem.empty() && base::ResolveNumeric(address)->is_unspecified()) {
+    problem = fmt::format("'{}' is no address to connect to; give the server's own", address);
+  }
+  return problem;
+}
+
+void CheckEndpoints(const v1::Cluster& cluster, ResourceErrors* errors) {
+  if (cluster.endpoints().empty()) {
+    errors->Add("endpoints", "the upstream has no node; give one at least");
+  }
+  if (cluster.endpoints_size() > kEndpointsMax) {
+    errors->Add("endpoints", fmt::format("{} nodes are too many; give at most {}",
+                                         cluster.endpoints_size(), kEndpointsMax));
+    return;
+  }
+  uint64_t weights = 0;
+  std::unordered_set<std::string> seen;
+  for (int i = 0; i < cluster.endpoints_size(); ++i) {
+    const v1::Endpoint& endpoint = cluster.endpoints(i);
+    const std::string at = fmt::format("endpoints[{}]", i);
+    std::string problem = EndpointAddressProblem(endpoint.address());
+    // Compared as bytes, so that [::1] and [0::1] are the same node.
+    if (problem.empty() &&
+        !seen.insert(base::ResolveNumeric(endpoint.address())->ToString()).second) {
+      problem = fmt::format("'{}' occurs twice; give it a weight instead", endpoint.address());
+    }
+    AddProblem(at + ".address", std::move(problem), errors);
+    if (endpoint.weight() < 1 || endpoint.weight() > kWeightMax) {
+      errors->Add(at + ".weight",
+                  fmt::format("{} is out of range; give 1 to {}", endpoint.weight(), kWeightMax));
+    }
+    weights += endpoint.weight();
+    if (!endpoint.sni().empty()) AddProblem(at + ".sni", SniProblem(endpoint.sni()), errors);
+  }
+  if (weights > std::numeric_limits<uint32_t>::max()) {
+    errors->Add("endpoints", "the weights add up to more than 32 bits hold; make them smaller");
+  }
+}
+
+void CheckRange(const std::string& field, uint32_t value, uint32_t min, uint32_t max,
+                ResourceErrors* errors) {
+  if (value >= min && value <= max) return;
+  errors->Add(field, fmt::format("{} is out of range; give {} to {}", value, min, max));
+}
+
+void CheckHealthCheck(const v1::HealthCheck& check, ResourceErrors* errors) {
+  CheckRange("health_check.interval_ms", check.interval_ms(), kCheckIntervalMinMs, kCheckMaxMs,
+             errors);
+  CheckRange("health_check.timeout_ms", check.timeout_ms(), 1, kCheckMaxMs, errors);
+  CheckRange("health_check.healthy_after", check.healthy_after(), 1, kCheckCountMax, errors);
+  CheckRange("health_check.unhealthy_after", check.unhealthy_after(), 1, kCheckCountMax, errors);
+  if (check.schema() == v1::HealthCheck::TCP) return;
+  if (check.schema() != v1::HealthCheck::HTTP) {
+    errors->Add("health_check.schema", "the schema is not known here; use tcp or http");
+    return;
+  }
+  AddProblem("health_check.http_path", TargetProblem(check.http_path()), errors);
+  if (!check.http_host().empty()) {
+    AddProblem("health_check.http_host", AuthorityProblem(check.http_host()), errors);
+  }
+  for (int i = 0; i < check.expected_statuses_size(); ++i) {
+    CheckRange(fmt::format("health_check.expected_statuses[{}]", i), check.expected_statuses(i),
+               200, 599, errors);
+  }
+}
+
+void CheckTls(const v1::UpstreamTls& tls, const Known& known, ResourceErrors* errors) {
+  if (!tls.sni().empty()) AddProblem("tls.sni", SniProblem(tls.sni()), errors);
+  if (!tls.ca_pem().empty()) {
+    const absl::Status status = CheckCaBundle(tls.ca_pem());
+    if (!status.ok()) errors->Add("tls.ca_pem", std::string(status.message()));
+  }
+  const std::string& client = tls.client_certificate();
+  if (!client.empty() && known.certificates.count(client) == 0) {
+    errors->Add("tls.client_certificate",
+                UnknownReference("certificate", client, known.certificates));
+  }
+}
+
+}  // namespace
+
+void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors errors) {
+  AddProblem("name", NameProblem(cluster.name()), &errors);
+  if (!v1::LbStrategy_IsValid(cluster.lb_strategy())) {
+    errors.Add("lb_strategy",
+               "the strategy is not known here; use round_robin, random, hash or least_request");
+  }
+  AddProblem("hash_on", HashOnProblem(cluster.hash_on()), &errors);
+  CheckEndpoints(cluster, &errors);
+  if (cluster.has_health_check()) CheckHealthCheck(cluster.health_check(), &errors);
+  CheckTls(cluster.tls(), known, &errors);
+  AddProblem("timeouts.connect_ms", DurationProblem(cluster.timeouts().connect_ms()), &errors);
+  AddProblem("keep_alive.idle_ms", DurationProblem(cluster.keep_alive().idle_ms()), &errors);
+  CheckRange("keep_alive.connections", cluster.keep_alive().connections(), 0, kIdleConnectionsMax,
+             &errors);
+  CheckRange("panic_threshold_percent", cluster.panic_threshold_percent(), 0, 100, &errors);
+}
+
+}  // namespace sluice::config

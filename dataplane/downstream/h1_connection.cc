@@ -1,0 +1,275 @@
+#include "dataplane/downstream/h1_connection.h"
+
+#include <errno.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/base/check.h"
+#include "dataplane/downstream/h1_scope.h"
+#include "dataplane/exchange/exchange.h"
+
+namespace sluice::downstream {
+
+using http::Failure;
+
+namespace {
+
+// How long an idle connection may still bring a request after its listener began to go: a request
+// already on its way is answered instead of meeting a closed door.
+constexpr io::Millis kWindDownGrace{1000};
+// How long, and how much, a client may go on sending after its final response.
+constexpr io::Millis kLingerTime{2000};
+constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
+
+}  // namespace
+
+void H1Connection::Accept(ServiceBinding& binding, int fd, const sockaddr* peer) {
+  auto* connection = new H1Connection(binding, peer);
+  if (!connection->stream_.socket().Open(binding.context.reactor, fd)) {
+    delete connection;
+    return;
+  }
+  const runtime::Service& service = binding.service();
+  if (service.tls != nullptr) connection->stream_.StartTls(service.tls->NewSession());
+  connection->task_ = connection->Serve();
+  connection->task_.Start();
+}
+
+H1Connection::H1Connection(ServiceBinding& binding, const sockaddr* peer)
+    : context_(binding.context),
+      binding_(binding),
+      next_(binding.connections),
+      in_(binding.context.buffers),
+      accepted_micros_(binding.context.reactor.now_micros()) {
+  if (next_ != nullptr) next_->previous_ = this;
+  binding.connections = this;
+  binding.open_connections.fetch_add(1, std::memory_order_relaxed);
+  const std::string text = base::FormatIp(peer);
+  peer_text_bytes_ = static_cast<uint8_t>(std::min(text.size(), sizeof peer_text_));
+  std::memcpy(peer_text_, text.data(), peer_text_bytes_);
+  if (const auto bytes = base::IpBytesOf(peer); bytes.has_value()) peer_ = *bytes;
+  stats().connections_total.Add();
+  stats().connections_active.Add();
+}
+
+H1Connection::~H1Connection() {
+  task_.Cancel();
+  if (aborted_) {
+    stream_.Abort();
+  } else {
+    stream_.Close();
+  }
+  (previous_ != nullptr ? previous_->next_ : binding_.connections) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+  binding_.open_connections.fetch_sub(1, std::memory_order_relaxed);
+  stats().connections_active.Sub();
+}
+
+void H1Connection::Delete(void* connection) { delete static_cast<H1Connection*>(connection); }
+
+void H1Connection::Kill() {
+  context_.reactor.Undefer(this);
+  delete this;
+}
+
+void H1Connection::WindDown() {
+  if (idle_) timers().Arm(timer_, kWindDownGrace);
+}
+
+H1Connection::Info H1Connection::info() const {
+  return {.peer = {peer_text_, peer_text_bytes_},
+          .idle = idle_,
+          .encrypted = stream_.encrypted(),
+          .requests = requests_,
+          .age_micros = context_.reactor.now_micros() - accepted_micros_};
+}
+
+exchange::ClientState H1Connection::client_state() const {
+  if (stream_.socket().hung_up()) return exchange::ClientState::kGone;
+  return stream_.socket().peer_closed() ? exchange::ClientState::kHalfClosed
+                                        : exchange::ClientState::kPresent;
+}
+
+// --- The life of a connection.
+
+io::Task<void> H1Connection::Serve() {
+  bool going = true;
+  if (stream_.encrypted()) going = co_await Handshake();
+  while (going) {
+    if (in_.empty() && !stream_.may_read()) {
+      in_.Release();
+      const runtime::DownstreamTimeouts& timeouts = binding_.service().timeouts;
+      io::Millis patience = requests_ == 0 ? timeouts.header : timeouts.keep_alive;
+      if (binding_.winding_down()) patience = kWindDownGrace;
+      timers().Arm(timer_, patience);
+      idle_ = true;
+      io::Wait wait;
+      stream_.WaitToRead(wait);
+      wait.Until(timer_);
+      const io::Wake wake = co_await wait;
+      idle_ = false;
+      if (wake != io::Wake::kReady) break;
+    }
+    going = co_await ServeOne();
+  }
+  timers().Disarm(timer_);
+  // This coroutine still runs.
+  context_.reactor.Defer(Delete, this);
+}
+
+io::Task<bool> H1Connection::Handshake() {
+  timers().Arm(timer_, binding_.service().timeouts.handshake);
+  for (;;) {
+    const int result = stream_.Handshake();
+    if (result == 1) break;
+    if (result == -EAGAIN) {
+      io::Wait wait;
+      stream_.WaitToRead(wait);
+      wait.Until(timer_);
+      if (co_await wait == io::Wake::kReady) continue;
+    }
+    stats().tls_handshakes_failed_total.Add();
+    co_return false;
+  }
+  stats().tls_handshakes_total.Add();
+  if (SSL_session_reused(stream_.ssl())) stats().tls_handshakes_resumed_total.Add();
+  co_return true;
+}
+
+io::Task<bool> H1Connection::ServeOne() {
+  Scope scope(binding_);
+  scope_ = &scope;
+  keep_alive_ = chunked_out_ = response_started_ = false;
+  scope.started_micros = context_.reactor.now_micros();
+  const Failure failure = co_await ReadHead();
+  if (failure != Failure::kClientGone) {
+    ++requests_;
+    co_await RunExchange(failure);
+    if (!keep_alive_ && !aborted_ &&
+        (failure != Failure::kNone || !body_read() || stream_.may_read())) {
+      co_await Linger();
+    }
+  }
+  const bool again = failure == Failure::kNone && keep_alive_ && !aborted_;
+  if (again) ForgetRequest();
+  scope_ = nullptr;
+  co_return again;
+}
+
+io::Task<Failure> H1Connection::ReadHead() {
+  exchange::Memory& memory = *scope_->memory;
+  const runtime::Service& service = binding_.service();
+  memory.request_parser.Reset(service.head_limits);
+  timers().Arm(timer_, service.timeouts.header);
+  for (;;) {
+    if (!in_.empty()) {
+      switch (memory.request_parser.Parse(in_.view(), &memory.request)) {
+        case http::ParseResult::kDone:
+          scope_->head_bytes = memory.request_parser.consumed();
+          co_return Failure::kNone;
+        case http::ParseResult::kError:
+          co_return http::FailureOf(memory.request_parser.error());
+        case http::ParseResult::kNeedMore:
+          break;
+      }
+      // The parser refuses a head beyond its limit, so this ends.
+      if (in_.size() == in_.capacity()) in_.Reserve(in_.capacity() * 4);
+    }
+    const ssize_t read = Fill(in_, 1);
+    if (read > 0) continue;
+    // An end of stream inside a head leaves nothing to answer.
+    if (read != -EAGAIN) co_return Failure::kClientGone;
+    io::Wait wait;
+    stream_.WaitToRead(wait);
+    wait.Until(timer_);
+    if (co_await wait == io::Wake::kTimeout) {
+      co_return memory.request_parser.started() ? Failure::kRequestTimeout : Failure::kClientGone;
+    }
+  }
+}
+
+exchange::IncomingRequest H1Connection::DescribeRequest() {
+  const http::RequestHead& head = scope_->memory->request;
+  exchange::IncomingRequest request;
+  request.head = &head;
+  if (!head.target.empty()) {
+    const http::Target target = http::SplitTarget(head.target, head.method);
+    request.authority = target.authority.empty() ? head.host : target.authority;
+    request.path = target.path;
+    request.query = target.query;
+  }
+  request.scheme = stream_.encrypted() ? "https" : "http";
+  request.protocol = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  request.peer_ip = {peer_text_, peer_text_bytes_};
+  request.peer = peer_;
+  request.service = binding_.service_index;
+  request.started_micros = scope_->started_micros;
+  return request;
+}
+
+io::Task<void> H1Connection::RunExchange(Failure head_failure) {
+  exchange::Memory& memory = *scope_->memory;
+  if (head_failure != Failure::kNone) {
+    // Nothing of a head that could not be read is believed, or logged as if it were.
+    std::vector<http::Field> fields = std::move(memory.request.fields);
+    fields.clear();
+    memory.request = {};
+    memory.request.fields = std::move(fields);
+  } else {
+    memory.request_body.Start(memory.request.framing, memory.request.content_length,
+                              binding_.service().head_limits);
+  }
+  const exchange::IncomingRequest request = DescribeRequest();
+  exchange::Exchange exchange(context_, binding_.runtime->runtime(), request, *this, memory);
+  if (head_failure != Failure::kNone) {
+    memory.request_body.Start(http::Framing::kUntilClose, 0, {});  // Never read to its end.
+    co_await exchange.Reject(head_failure);
+  } else {
+    co_await exchange.Run();
+  }
+}
+
+// Makes ready for the next request, whose beginning may be here already.
+void H1Connection::ForgetRequest() {
+  if (scope_->body.capacity() > 0) {
+    in_.Swap(scope_->body);
+  } else {
+    in_.Consume(scope_->head_bytes + scope_->body_bytes_in);
+  }
+}
+
+// A client that is still sending would meet a reset, and could lose the response, if the socket were
+// closed at once (RFC 9112 section 9.6).
+io::Task<void> H1Connection::Linger() {
+  stream_.ShutdownWrite();
+  timers().Arm(timer_, kLingerTime);
+  in_.Clear();
+  in_.Reserve(io::BufferPool::kSmallBytes);
+  for (size_t discarded = 0; discarded < kLingerBytesMax;) {
+    const ssize_t read = stream_.Read(in_.data(), in_.capacity());
+    if (read > 0) {
+      discarded += static_cast<size_t>(read);
+      continue;
+    }
+    if (read != -EAGAIN) break;
+    io::Wait wait;
+    stream_.WaitToRead(wait);
+    wait.Until(timer_);
+    if (co_await wait == io::Wake::kTimeout) break;
+  }
+}
+
+ssize_t H1Connection::Fill(io::Buffer& buffer, size_t least) {
+  if (!stream_.may_read()) return -EAGAIN;
+  buffer.Reserve(io::BufferPool::kSmallBytes);
+  char* const tail = buffer.tail(least);
+  const ssize_t read = stream_.Read(tail, buffer.room());
+  if (read > 0) {
+    buffer.Filled(static_cast<size_t>(read));
+    stats().bytes_received.Add(static_cast<uint64_t>(read));
+  }
+  return read;
+}
+
+}  // namespace sluice::downstream

@@ -1,0 +1,89 @@
+#include "dataplane/exchange/exchange.h"
+
+namespace sluice::exchange {
+
+using http::Failure;
+
+Exchange::Exchange(runtime::WorkerContext& context, runtime::WorkerRuntime& runtime,
+                   const IncomingRequest& request, Responder& responder, Memory& memory)
+    : context_(context),
+      request_(request),
+      responder_(responder),
+      memory_(memory),
+      runtime_(context, runtime),
+      client_side_(context.buffers),
+      head_out_(context.buffers) {}
+
+Exchange::~Exchange() { StopPump(); }
+
+io::Task<void> Exchange::Run() {
+  failure_ = Resolve();
+  if (failure_ == Failure::kNone) {
+    // The route is fixed from here; its limits apply.
+    if (route_->answer != nullptr) {
+      failure_ = co_await Respond(*route_->answer);
+    } else {
+      failure_ = co_await Forward();
+    }
+  }
+  if (failure_ != Failure::kNone) co_await Fail(failure_);
+  Account();
+}
+
+io::Task<void> Exchange::Reject(Failure failure) {
+  failure_ = failure;
+  slot_ = service().no_route_slot;
+  IdentifyRequest();
+  co_await Fail(failure);
+  Account();
+}
+
+io::Task<Failure> Exchange::Forward() {
+  const http::RequestHead& head = *request_.head;
+  if (route_->body_bytes_max != 0 && head.framing == http::Framing::kLength &&
+      head.content_length > route_->body_bytes_max) {
+    co_return Failure::kBodyTooLarge;
+  }
+  const int choice =
+      route_->choices.size() == 1
+          ? 0
+          : route::PickWeighted(route_->cumulative_weights, context_.random.Next());
+  slot_ = route_->choices[static_cast<size_t>(choice)].slot;
+  cluster_ = &runtime_.cluster(route_->choices[static_cast<size_t>(choice)].cluster);
+  if (cluster_->spec().lb_strategy == v1::LB_STRATEGY_HASH) {
+    const std::string_view query = request_.query;
+    const upstream::HashInput input{client_.ip, path_, query.empty() ? query : query.substr(1),
+                                    &head};
+    hash_ = cluster_->spec().hash_key.Of(input);
+  }
+  body_is_whole_ = responder_.TakeWholeBody(&whole_body_);
+  request_body_bytes_ = whole_body_.size();
+  if (route_->body_bytes_max != 0 && request_body_bytes_ > route_->body_bytes_max) {
+    co_return Failure::kBodyTooLarge;
+  }
+  WriteHead();
+
+  // Retry is the only step back.
+  for (;;) {
+    const Failure failure = co_await Attempt();
+    if (failure == Failure::kNone) break;
+    StopPump();
+    client_side_.Abort();
+    load_ = {};
+    if (!MayRetry(failure)) co_return failure;
+    cluster_->stats().retries_total.Add();
+  }
+  // A final response head is there. From now on the client sees what the upstream says.
+  const Failure failure = co_await RelayResponse();
+  const bool request_complete = request_sent_ && pump_.done();
+  StopPump();
+  if (failure == Failure::kNone) {
+    client_side_.Finish(cluster_->pool(endpoint_), cluster_->pool_limits(), request_complete);
+  } else {
+    client_side_.Abort();
+  }
+  load_ = {};
+  co_return failure;
+}
+
+}  // namespace sluice::exchange

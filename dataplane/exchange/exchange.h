@@ -1,0 +1,123 @@
+// One request's whole life: match, pick, connect or reuse, relay both ways, account.
+//
+// Hot path: no lock, and no heap once the worker is warm. Knows neither side's protocol version: the client is a
+// Responder. It sees exactly one snapshot from its first byte to its last. Destroying it midway cancels
+// everything it waits for.
+#pragma once
+
+#include <string>
+
+#include "dataplane/exchange/client_address.h"
+#include "dataplane/exchange/incoming_request.h"
+#include "dataplane/exchange/memory.h"
+#include "dataplane/exchange/request_id.h"
+#include "dataplane/exchange/responder.h"
+#include "dataplane/exchange/trace_context.h"
+#include "dataplane/io/buffer.h"
+#include "dataplane/runtime/worker_context.h"
+#include "dataplane/upstream/h1_client.h"
+
+namespace sluice::exchange {
+
+class Exchange {
+ public:
+  // `request`, `responder` and `memory` must outlive the exchange.
+  Exchange(runtime::WorkerContext& context, runtime::WorkerRuntime& runtime,
+           const IncomingRequest& request, Responder& responder, Memory& memory);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // Everything, the access log line included.
+  io::Task<void> Run();
+  // For a request whose head could not be read: answers, counts and logs it.
+  io::Task<void> Reject(http::Failure failure);
+
+ private:
+  // --- Deciding (resolve.cc).
+  http::Failure Resolve();
+  http::Failure ResolvePath();
+  void IdentifyRequest();
+
+  // --- Answering by ourselves (local_reply.cc).
+  io::Task<http::Failure> Respond(const runtime::LocalAnswer& answer);
+  io::Task<void> Fail(http::Failure failure);
+  io::Task<http::Failure> SendLocal(uint16_t status, std::string_view content_type,
+                                    std::string_view body, std::string_view location);
+
+  // --- Sending upstream (exchange.cc, attempt.cc).
+  io::Task<http::Failure> Forward();
+  io::Task<http::Failure> Attempt();
+  io::Task<http::Failure> ObtainConnection(int endpoint);
+  io::Task<http::Failure> SendRequest();
+  io::Task<http::Failure> ReceiveHead();
+  io::Task<http::Failure> AwaitUpstream();
+  void ArmForResponse();
+  bool MayRetry(http::Failure failure);
+  void WriteHead();
+
+  // --- Relaying (body_relay.cc).
+  io::Task<void> PumpRequestBody();
+  io::Task<http::Failure> WriteUpstream(const iovec* parts, int count, io::Timer& timer);
+  io::Task<http::Failure> RelayResponse();
+  io::Task<http::Failure> RelayBody();
+  io::Task<http::Failure> SpliceBody(io::Socket& client);
+  io::Task<http::Failure> AwaitBody();
+  void FilterResponseHead();
+  void StopPump();
+  static void FirePumpSignal(void* exchange);
+
+  // --- Accounting (account.cc).
+  void Account();
+
+  const runtime::Service& service() const { return *runtime_.config().services[request_.service]; }
+  io::TimerWheel& timers() { return context_.reactor.timers(); }
+
+  runtime::WorkerContext& context_;
+  const IncomingRequest& request_;
+  Responder& responder_;
+  Memory& memory_;
+  runtime::RuntimeUse runtime_;
+
+  // Set by Resolve.
+  std::string_view host_, path_;
+  ClientAddress client_;
+  const runtime::Route* route_ = nullptr;
+  observe::Slot slot_ = 0;
+  char request_id_made_[kUuidChars];
+  std::string_view request_id_;
+  char traceparent_[kTraceparentChars];
+  bool trace_continued_ = false;
+
+  // Set while forwarding.
+  upstream::Cluster* cluster_ = nullptr;
+  upstream::Cluster::Load load_;
+  upstream::TriedEndpoints tried_;
+  upstream::H1Client client_side_;  // The upstream connection of the present attempt.
+  io::Buffer head_out_;             // Kept until a response begins, for a retry.
+  std::string_view whole_body_;     // The request's body, if all of it had arrived.
+  uint64_t hash_ = 0;
+  int endpoint_ = -1;
+  uint32_t attempts_ = 0;
+  bool body_is_whole_ = false;
+  bool body_touched_ = false;       // Pieces of the body went upstream and cannot be sent again.
+  bool fresh_only_ = false;         // A pooled connection was stale: no second gamble.
+  bool request_sent_ = false;       // The whole request was written upstream.
+
+  io::Task<void> pump_;
+  io::Signal pump_signal_;
+  http::Failure pump_failure_ = http::Failure::kNone;
+  bool pump_deferred_ = false;
+
+  io::Timer timer_;       // What the exchange itself waits for.
+  io::Timer pump_timer_;  // What the request body's pump waits for.
+
+  // For the account.
+  uint16_t status_ = 0;
+  http::Failure failure_ = http::Failure::kNone;
+  uint64_t request_body_bytes_ = 0, response_body_bytes_ = 0;
+  int64_t sent_micros_ = 0;
+  int64_t connect_micros_ = -1, upstream_head_micros_ = -1;
+};
+
+}  // namespace sluice::exchange

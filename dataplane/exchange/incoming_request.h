@@ -1,0 +1,26 @@
+// A request as a connection received it, before anything was decided about it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/base/address.h"
+#include "dataplane/http/message.h"
+
+namespace sluice::exchange {
+
+// Views live as long as the exchange.
+struct IncomingRequest {
+  const http::RequestHead* head = nullptr;
+  std::string_view authority;  // Host field, or the target's authority where it has one.
+  std::string_view path;       // Raw; "*" for OPTIONS *.
+  std::string_view query;      // With its "?"; empty if there is none.
+  std::string_view scheme;     // http or https, as the client spoke to us.
+  std::string_view protocol;   // HTTP/1.0, HTTP/1.1
+  std::string_view peer_ip;    // Text.
+  base::IpBytes peer{};
+  uint32_t service = 0;        // Index into RuntimeConfig::services.
+  int64_t started_micros = 0;  // Monotonic, of the head's first byte.
+};
+
+}  // namespace sluice::exchange

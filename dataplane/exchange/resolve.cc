@@ -1,0 +1,54 @@
+// Deciding what a request is: who sent it, which path it means, which route it takes.
+#include "common/route/path.h"
+#include "common/route/route_table.h"
+#include "dataplane/exchange/exchange.h"
+
+namespace sluice::exchange {
+
+using http::Failure;
+using http::FieldId;
+
+Failure Exchange::Resolve() {
+  slot_ = service().no_route_slot;
+  IdentifyRequest();
+  host_ = route::HostOf(request_.authority, &memory_.host);
+  if (request_.head->method == http::Method::kConnect) return Failure::kMethodNotAllowed;
+  bool encoded_slash = false;
+  if (request_.path == "*") {
+    path_ = request_.path;  // OPTIONS *: about the server; only routes without a path match.
+  } else {
+    const route::NormalizedPath normalized =
+        route::NormalizePath(request_.path, &memory_.path, &path_);
+    if (normalized.error != route::PathError::kNone) {
+      path_ = request_.path;
+      return Failure::kBadPath;
+    }
+    encoded_slash = normalized.has_encoded_slash;
+  }
+  const int index = service().routes.Find({.host = host_, .path = path_});
+  if (index == route::RouteTable::kNone) return Failure::kNoRoute;
+  route_ = &service().route_list[static_cast<size_t>(index)];
+  slot_ = route_->answer != nullptr ? route_->local_slot : route_->choices.front().slot;
+  if (encoded_slash && !route_->keep_encoded_slashes) return Failure::kBadPath;
+  return Failure::kNone;
+}
+
+void Exchange::IdentifyRequest() {
+  client_ = FindClientAddress(request_.peer_ip, request_.peer, *request_.head,
+                              service().trusted_proxies);
+  std::string_view traceparent;
+  std::string_view received_id;
+  for (const http::Field& field : request_.head->fields) {
+    if (field.id == FieldId::kTraceparent) traceparent = field.value;
+    if (field.id == FieldId::kXRequestId) received_id = field.value;
+  }
+  if (client_.peer_trusted && IsSafeRequestId(received_id)) {
+    request_id_ = received_id;
+  } else {
+    WriteUuidV7(context_.reactor.unix_micros(), context_.random, request_id_made_);
+    request_id_ = {request_id_made_, kUuidChars};
+  }
+  trace_continued_ = WriteTraceparent(traceparent, context_.random, traceparent_);
+}
+
+}  // namespace sluice::exchange

@@ -1,0 +1,94 @@
+// A worker's event loop: epoll, edge-triggered, one registration per descriptor for its whole life.
+//
+// Hot path: no allocation, no lock. Everything belongs to the thread that calls Run, but for Post and Stop.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "common/base/file.h"
+#include "dataplane/io/timer_wheel.h"
+
+namespace sluice::io {
+
+// Something epoll reports on. Must be unregistered (or its Reactor gone) before it is destroyed.
+class EventTarget {
+ public:
+  virtual ~EventTarget() = default;
+  virtual void OnEvents(uint32_t events) = 0;
+
+ private:
+  friend class Reactor;
+  int batch_index_ = -1;  // Its place among the events being delivered; -1: none.
+};
+
+class Reactor {
+ public:
+  Reactor();
+  ~Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  // Edge-triggered; false (errno set) when the kernel refuses.
+  bool Register(int fd, uint32_t events, EventTarget* target);
+  // Level-triggered, for reading: for listening sockets, whose queue is emptied in parts.
+  bool RegisterListening(int fd, EventTarget* target);
+  // Forgets events not yet delivered. Closing the descriptor ends the kernel's registration.
+  void Forget(EventTarget* target) {
+    if (target->batch_index_ >= 0) batch_[static_cast<size_t>(target->batch_index_)].data.ptr = nullptr;
+    target->batch_index_ = -1;
+  }
+
+  // Runs until Stop.
+  void Run();
+
+  // From any thread.
+  void Stop();
+  void Post(std::function<void()> function);
+
+  // Runs `function(argument)` before the loop waits again, outside of whatever runs now. For freeing objects
+  // whose code is still on the stack.
+  void Defer(void (*function)(void*), void* argument) { deferred_.push_back({function, argument}); }
+
+  // Takes back what was deferred for `argument`.
+  void Undefer(void* argument);
+
+  TimerWheel& timers() { return timers_; }
+  // Monotonic, as of the last wake-up.
+  int64_t now_micros() const { return timers_.now_micros(); }
+  // Unix time of the same moment.
+  int64_t unix_micros() const { return now_micros() + unix_offset_micros_; }
+
+ private:
+  static constexpr int kEventsMax = 256;
+
+  struct Deferred {
+    void (*function)(void*);
+    void* argument;
+  };
+
+  void Deliver(int count);
+  void RunDeferred();
+  void RunPosted();
+  void RefreshClock();
+
+  base::UniqueFd epoll_;
+  base::UniqueFd wake_;
+  TimerWheel timers_;
+  int64_t unix_offset_micros_ = 0;
+  int64_t unix_refreshed_micros_ = 0;
+  std::array<epoll_event, kEventsMax> batch_;
+  std::vector<Deferred> deferred_;
+  std::atomic<bool> stopping_{false};
+
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;  // Guarded by mutex_.
+};
+
+}  // namespace sluice::io

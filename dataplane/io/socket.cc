@@ -1,0 +1,137 @@
+#include "dataplane/io/socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace sluice::io {
+
+bool Socket::Open(Reactor& reactor, int fd) {
+  reactor_ = &reactor;
+  fd_ = fd;
+  flags_ = kWritable;
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (reactor.Register(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, this)) return true;
+  Close();
+  return false;
+}
+
+void Socket::Close() {
+  if (fd_ < 0) return;
+  if (closed_during_delivery_ != nullptr) {
+    *closed_during_delivery_ = true;
+    closed_during_delivery_ = nullptr;
+  }
+  reactor_->Forget(this);
+  close(fd_);
+  fd_ = -1;
+  flags_ = 0;
+}
+
+void Socket::Abort() {
+  if (fd_ < 0) return;
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  Close();
+}
+
+int Socket::Connect(Reactor& reactor, const void* address, uint32_t address_bytes) {
+  const auto* target = static_cast<const sockaddr*>(address);
+  const int fd = socket(target->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  const int result = connect(fd, target, address_bytes) == 0 ? 0 : errno;
+  if (result != 0 && result != EINPROGRESS) {
+    close(fd);
+    return result;
+  }
+  if (!Open(reactor, fd)) return errno;
+  if (result == EINPROGRESS) flags_ = 0;
+  return result;
+}
+
+int Socket::ConnectResult() {
+  int error = 0;
+  socklen_t bytes = sizeof error;
+  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0) return errno;
+  return error;
+}
+
+ssize_t Socket::Read(void* into, size_t bytes) {
+  for (;;) {
+    const ssize_t result = recv(fd_, into, bytes, 0);
+    if (result < 0 && errno == EINTR) continue;
+    const ssize_t outcome = result < 0 ? -errno : result;
+    NoteReadResult(outcome, bytes);
+    return outcome;
+  }
+}
+
+ssize_t Socket::Write(const void* from, size_t bytes) {
+  for (;;) {
+    const ssize_t result = send(fd_, from, bytes, MSG_NOSIGNAL);
+    if (result < 0 && errno == EINTR) continue;
+    const ssize_t outcome = result < 0 ? -errno : result;
+    NoteWriteResult(outcome, bytes);
+    return outcome;
+  }
+}
+
+ssize_t Socket::Writev(const iovec* parts, int count) {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(parts);
+  message.msg_iovlen = static_cast<size_t>(count);
+  size_t wanted = 0;
+  for (int i = 0; i < count; ++i) wanted += parts[i].iov_len;
+  for (;;) {
+    const ssize_t result = sendmsg(fd_, &message, MSG_NOSIGNAL);
+    if (result < 0 && errno == EINTR) continue;
+    const ssize_t outcome = result < 0 ? -errno : result;
+    NoteWriteResult(outcome, wanted);
+    return outcome;
+  }
+}
+
+void Socket::ShutdownWrite() {
+  if (fd_ >= 0) shutdown(fd_, SHUT_WR);
+}
+
+void Socket::NoteReadResult(ssize_t result, size_t wanted) {
+  // A short read has emptied the queue: the next byte raises a new edge. End of stream and errors do
+  // not, so they stay readable; so does a queue behind which the peer has closed.
+  const bool emptied = result == -EAGAIN || (result > 0 && static_cast<size_t>(result) < wanted &&
+                                             !(flags_ & kPeerClosed));
+  if (emptied) flags_ &= static_cast<uint8_t>(~kReadable);
+}
+
+void Socket::NoteWriteResult(ssize_t result, size_t wanted) {
+  if (result == -EAGAIN || (result >= 0 && static_cast<size_t>(result) < wanted)) {
+    flags_ &= static_cast<uint8_t>(~kWritable);
+  }
+}
+
+void Socket::OnEvents(uint32_t events) {
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) flags_ |= kReadable;
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) flags_ |= kWritable;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) flags_ |= kPeerClosed;
+  if (events & (EPOLLHUP | EPOLLERR)) flags_ |= kHungUp;
+
+  if (idle_callback_ != nullptr) {
+    if (flags_ & (kReadable | kHungUp)) idle_callback_(idle_argument_);
+    return;
+  }
+  // Whoever is woken may close or destroy this socket; then nobody is left to be told.
+  bool closed = false;
+  closed_during_delivery_ = &closed;
+  if ((flags_ & kPeerClosed) && close_wait_ != nullptr &&
+      ((flags_ & kHungUp) || close_wait_->wants_half_close())) {
+    close_wait_->Fire(hung_up() ? Wake::kHangup : Wake::kPeerClosed);
+  }
+  if (!closed && (flags_ & kReadable) && read_wait_ != nullptr) read_wait_->Fire(Wake::kReady);
+  if (!closed && (flags_ & kWritable) && write_wait_ != nullptr) write_wait_->Fire(Wake::kReady);
+  if (!closed) closed_during_delivery_ = nullptr;
+}
+
+}  // namespace sluice::io

@@ -1,0 +1,77 @@
+// A non-blocking TCP socket of one worker. Knows whether the kernel has told of readiness since the last
+// short read or write, so that no system call is made only to hear EAGAIN.
+//
+// Hot path. Results: bytes moved, 0 for end of stream (Read), or a negative errno (-EAGAIN: wait).
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "dataplane/io/reactor.h"
+#include "dataplane/io/wait.h"
+
+namespace sluice::io {
+
+class Socket final : public EventTarget {
+ public:
+  Socket() = default;
+  ~Socket() override { Close(); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  // Takes over `fd`. False (and `fd` closed) if it cannot be registered.
+  bool Open(Reactor& reactor, int fd);
+  void Close();
+  // Closes with RST: what was sent or received is not to look complete.
+  void Abort();
+  bool open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+
+  // Starts connecting; then wait for writable and ask ConnectResult (0 or errno).
+  // Returns 0, EINPROGRESS or another errno.
+  int Connect(Reactor& reactor, const void* address, uint32_t address_bytes);
+  int ConnectResult();
+
+  ssize_t Read(void* into, size_t bytes);
+  ssize_t Write(const void* from, size_t bytes);
+  ssize_t Writev(const iovec* parts, int count);
+  void ShutdownWrite();
+
+  bool readable() const { return flags_ & kReadable; }
+  bool writable() const { return flags_ & kWritable; }
+  // The peer has closed its sending side (there may still be bytes to read), or more.
+  bool peer_closed() const { return flags_ & kPeerClosed; }
+  // Both directions are gone: reset, or closed after we closed.
+  bool hung_up() const { return flags_ & kHungUp; }
+
+  // For splice(2), which bypasses Read and Write.
+  void NoteReadResult(ssize_t result, size_t wanted);
+  void NoteWriteResult(ssize_t result, size_t wanted);
+
+  // What an idle socket does when anything happens to it, in place of a waiting coroutine.
+  using IdleCallback = void (*)(void* argument);
+  void set_idle_callback(IdleCallback callback, void* argument) {
+    idle_callback_ = callback;
+    idle_argument_ = argument;
+  }
+
+  void OnEvents(uint32_t events) override;
+
+ private:
+  friend class Wait;
+  static constexpr uint8_t kReadable = 1, kWritable = 2, kPeerClosed = 4, kHungUp = 8;
+
+  Reactor* reactor_ = nullptr;
+  int fd_ = -1;
+  uint8_t flags_ = 0;
+  Wait* read_wait_ = nullptr;
+  Wait* write_wait_ = nullptr;
+  Wait* close_wait_ = nullptr;
+  bool* closed_during_delivery_ = nullptr;
+  IdleCallback idle_callback_ = nullptr;
+  void* idle_argument_ = nullptr;
+};
+
+}  // namespace sluice::io

@@ -1,0 +1,160 @@
+#include "dataplane/io/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <string>
+
+#include "dataplane/io/task.h"
+
+namespace sluice::io {
+namespace {
+
+// One end in the reactor, the other plain. The loop runs until the test's task is over.
+class SocketTest : public testing::Test {
+ protected:
+  SocketTest() {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    EXPECT_TRUE(socket_.Open(reactor_, dup(ends[0])));
+    close(ends[0]);
+    fcntl_nonblock(socket_.fd());
+    peer_ = ends[1];
+  }
+  ~SocketTest() override {
+    if (peer_ >= 0) close(peer_);
+  }
+  static void fcntl_nonblock(int fd) {
+    // The reactor's sockets are made non-blocking by accept4 and socket; here by hand.
+    const int flags = fcntl(fd, F_GETFL);
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  }
+  void Run(Task<void> task) {
+    task.Start();
+    if (!task.done()) reactor_.Run();
+    EXPECT_TRUE(task.done());
+  }
+  Task<void> ReadAll(std::string* into) {
+    for (;;) {
+      char bytes[8];
+      const ssize_t read = socket_.readable() ? socket_.Read(bytes, sizeof bytes) : -EAGAIN;
+      if (read > 0) {
+        into->append(bytes, static_cast<size_t>(read));
+        continue;
+      }
+      if (read != -EAGAIN) break;
+      Wait wait;
+      wait.Readable(socket_);
+      co_await wait;
+    }
+    reactor_.Stop();
+  }
+  Task<void> WaitForClose(Wake* wake) {
+    Wait wait;
+    wait.PeerClosed(socket_);
+    *wake = co_await wait;
+    reactor_.Stop();
+  }
+  Task<void> WaitWithTimeout(Wake* wake) {
+    Timer timer;
+    reactor_.timers().Arm(timer, Millis(20));
+    Wait wait;
+    wait.Readable(socket_).Until(timer);
+    *wake = co_await wait;
+    reactor_.Stop();
+  }
+
+  Reactor reactor_;
+  Socket socket_;
+  int peer_ = -1;
+};
+
+TEST_F(SocketTest, ReadsEverythingUpToTheEndOfStream) {
+  const std::string sent(1000, 'x');
+  ASSERT_EQ(write(peer_, sent.data(), sent.size()), 1000);
+  close(std::exchange(peer_, -1));
+  std::string received;
+  Run(ReadAll(&received));
+  EXPECT_EQ(received, sent);
+}
+
+TEST_F(SocketTest, ATimerEndsAWaitForAQuietPeer) {
+  Wake wake = Wake::kReady;
+  Run(WaitWithTimeout(&wake));
+  EXPECT_EQ(wake, Wake::kTimeout);
+}
+
+TEST_F(SocketTest, AHalfCloseWakesWhoWatchesForIt) {
+  shutdown(peer_, SHUT_WR);
+  Wake wake = Wake::kReady;
+  Run(WaitForClose(&wake));
+  EXPECT_EQ(wake, Wake::kPeerClosed);
+  EXPECT_FALSE(socket_.hung_up());
+}
+
+TEST_F(SocketTest, AFullCloseIsAHangup) {
+  close(std::exchange(peer_, -1));
+  Wake wake = Wake::kReady;
+  Run(WaitForClose(&wake));
+  EXPECT_EQ(wake, Wake::kHangup);
+}
+
+TEST_F(SocketTest, WritingIntoAFullPipeAsksToWait) {
+  const std::string block(1 << 16, 'x');
+  ssize_t written = 0;
+  while (written >= 0) written = socket_.Write(block.data(), block.size());
+  EXPECT_EQ(written, -EAGAIN);
+  EXPECT_FALSE(socket_.writable());
+}
+
+TEST_F(SocketTest, ClosingInsideAWakeupDoesNotDisturbTheLoop) {
+  struct Context {
+    Socket* socket;
+    Reactor* reactor;
+  } context{&socket_, &reactor_};
+  socket_.set_idle_callback(
+      [](void* argument) {
+        auto* self = static_cast<Context*>(argument);
+        self->socket->Close();
+        self->reactor->Stop();
+      },
+      &context);
+  ASSERT_EQ(write(peer_, "x", 1), 1);
+  reactor_.Run();
+  EXPECT_FALSE(socket_.open());
+}
+
+TEST(ReactorTest, PostRunsOnTheLoopAndDeferredRunsBeforeItWaits) {
+  Reactor reactor;
+  int order = 0;
+  int posted_at = 0;
+  static int deferred_at;
+  deferred_at = 0;
+  reactor.Post([&] {
+    posted_at = ++order;
+    reactor.Defer([](void* counter) { deferred_at = ++*static_cast<int*>(counter); }, &order);
+    reactor.Post([&] { reactor.Stop(); });
+  });
+  reactor.Run();
+  EXPECT_EQ(posted_at, 1);
+  EXPECT_EQ(deferred_at, 2);
+}
+
+TEST(ReactorTest, UndeferTakesBack) {
+  Reactor reactor;
+  static bool ran;
+  ran = false;
+  int token;
+  reactor.Defer([](void*) { ran = true; }, &token);
+  reactor.Undefer(&token);
+  reactor.Stop();
+  reactor.Run();
+  EXPECT_FALSE(ran);
+}
+
+}  // namespace
+}  // namespace sluice::io

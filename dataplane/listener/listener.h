@@ -1,0 +1,58 @@
+// One worker's listening socket of an address, and the connections that came through it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "common/base/file.h"
+#include "dataplane/downstream/service_binding.h"
+#include "dataplane/io/reactor.h"
+
+namespace sluice::listener {
+
+// Of an address, in the whole process.
+struct SharedState {
+  std::atomic<uint32_t> open_connections{0};
+};
+
+class Listener final : public io::EventTarget {
+ public:
+  Listener(runtime::WorkerContext& context, exchange::MemoryPool& memories,
+           std::shared_ptr<SharedState> shared);
+  ~Listener() override;
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  // The service it serves from now on: requests that are under way keep their snapshot.
+  void Update(runtime::WorkerRuntime& runtime, uint32_t service_index);
+  // Takes over a bound socket and begins to accept. False (errno set) if the kernel refuses.
+  bool Open(base::UniqueFd socket);
+  // Accepts what waits in the queue, then lets nobody in any more.
+  void CloseSocket();
+  // CloseSocket; connections end after the exchange they are in, idle ones soon.
+  void BeginClosing();
+  void WindDownConnections();
+  void KillConnections();
+
+  bool empty() const { return binding_.connections == nullptr; }
+  bool closing() const { return binding_.closing; }
+  const downstream::ServiceBinding& binding() const { return binding_; }
+
+  void OnEvents(uint32_t events) override;
+
+ private:
+  static constexpr int kBacklog = 8192;       // The system's somaxconn may hold less.
+  static constexpr int kAcceptsPerEvent = 64;  // Then connections that wait get their turn.
+
+  // False when the queue is empty.
+  bool AcceptOne();
+  void RefuseOne();
+  void MoveGauge(int sign);
+
+  std::shared_ptr<SharedState> shared_;
+  downstream::ServiceBinding binding_;
+  base::UniqueFd socket_;
+  base::UniqueFd spare_;  // Given up for a moment when descriptors run out.
+};
+
+}  // namespace sluice::listener

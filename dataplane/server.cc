@@ -1,0 +1,132 @@
+#include "dataplane/server.h"
+
+#include <boost/asio/post.hpp>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "dataplane/observe/process.h"
+
+namespace sluice {
+namespace {
+
+// A key lives for three rotations: a client may resume for so long after its last visit.
+constexpr std::chrono::hours kTicketKeyRotation{8};
+constexpr std::chrono::milliseconds kShutdownPoll{20};
+
+std::string_view View(absl::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+Server::Server(boost::asio::io_context& context, ServerOptions options,
+               OnHealthChange on_health_change)
+    : context_(context),
+      options_(std::move(options)),
+      access_log_(options_.workers),
+      health_(context, std::move(on_health_change)),
+      rotation_(context),
+      shutdown_poll_(context) {
+  worker::WorkerSetOptions workers;
+  workers.workers = options_.workers;
+  workers.bind_host = options_.bind_host;
+  workers.post_to_control = [&context](std::function<void()> function) {
+    boost::asio::post(context, std::move(function));
+  };
+  workers_ = std::make_unique<worker::WorkerSet>(std::move(workers), registry_, access_log_);
+  RotateTicketKeys();
+}
+
+Server::~Server() { Stop(); }
+
+void Server::Stop() {
+  workers_->Stop();
+  access_log_.Flush();
+}
+
+void Server::RotateTicketKeys() {
+  rotation_.expires_after(kTicketKeyRotation);
+  rotation_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    ticket_keys_.Rotate();
+    RotateTicketKeys();
+  });
+}
+
+std::vector<v1::ResourceError> Server::Prepare(config::ParsedSnapshot parsed,
+                                               const v1::Version& version) {
+  Discard();
+  std::vector<v1::ResourceError> errors;
+  const runtime::BuildContext build{.registry = registry_,
+                                    .health = health_,
+                                    .ticket_keys = ticket_keys_,
+                                    .previous = workers_->current()};
+  auto runtime = runtime::BuildRuntime(build, parsed, version, &errors);
+  if (runtime != nullptr) errors = workers_->PrepareSockets(*runtime);
+  if (errors.empty()) prepared_ = std::move(runtime);
+  return errors;
+}
+
+void Server::Discard() {
+  prepared_.reset();
+  workers_->Discard();
+  health_.Collect();
+}
+
+absl::Status Server::ConfigureAccessLog(const v1::Settings& settings) {
+  v1::AccessLog access_log = settings.access_log();
+  if (!options_.access_log_path.empty()) {
+    access_log.set_enabled(true);
+    access_log.set_path(options_.access_log_path);
+  }
+  return access_log_.Configure(access_log, settings.log_format());
+}
+
+void Server::Commit(std::function<void()> on_effective) {
+  if (const absl::Status status = ConfigureAccessLog(prepared_->settings); !status.ok()) {
+    // The path was fine when it was prepared, or the old log goes on: never a reason to stop serving.
+    base::LogError("access log: {}", View(status.message()));
+  }
+  workers_->Commit(std::move(prepared_), [this, on_effective = std::move(on_effective)] {
+    effective_ = true;
+    effective_since_unix_ms_ = base::UnixMillis();
+    health_.Collect();
+    on_effective();
+  });
+}
+
+void Server::SetDraining(bool draining) {
+  if (const absl::Status status = workers_->SetDraining(draining); !status.ok()) {
+    base::LogError("undrain: {}", View(status.message()));
+  }
+}
+
+void Server::ReopenLogs() {
+  if (const absl::Status status = access_log_.Reopen(); !status.ok()) {
+    base::LogError("reopening the access log: {}", View(status.message()));
+  }
+}
+
+void Server::Shutdown(std::function<void()> done) {
+  on_shutdown_ = std::move(done);
+  const int64_t drain_ms =
+      workers_->current() != nullptr ? workers_->current()->settings.drain_timeout_ms() : 0;
+  shutdown_deadline_micros_ = base::MonotonicMicros() + (drain_ms > 0 ? drain_ms : 30'000) * 1000;
+  SetDraining(true);
+  AwaitLastConnection();
+}
+
+void Server::AwaitLastConnection() {
+  // At least one round, so that workers have emptied their accept queues.
+  shutdown_poll_.expires_after(kShutdownPoll);
+  shutdown_poll_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    const uint32_t open = workers_->open_connections();
+    if (open > 0 && base::MonotonicMicros() < shutdown_deadline_micros_) {
+      AwaitLastConnection();
+      return;
+    }
+    if (open > 0) base::LogWarn("drain time is over: closing {} connections", open);
+    on_shutdown_();
+  });
+}
+
+}  // namespace sluice

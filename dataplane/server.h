@@ -1,0 +1,80 @@
+// Builds the serving side of a proxy and puts it behind control::Dataplane: workers, health checks, TLS keys,
+// counters, access log.
+//
+// Control thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+
+#include "dataplane/control/dataplane.h"
+#include "dataplane/runtime/runtime_builder.h"
+#include "dataplane/worker/worker_set.h"
+
+namespace sluice {
+
+struct ServerOptions {
+  int workers = 1;
+  std::string bind_host;
+  std::string access_log_path;  // Wins over the settings; empty: as they say.
+};
+
+class Server final : public control::Dataplane {
+ public:
+  using OnHealthChange = upstream::HealthMonitor::OnChange;
+
+  // `context` runs on the control thread and outlives the server.
+  Server(boost::asio::io_context& context, ServerOptions options, OnHealthChange on_health_change);
+  ~Server() override;
+
+  std::vector<v1::ResourceError> Prepare(config::ParsedSnapshot parsed,
+                                         const v1::Version& version) override;
+  void Discard() override;
+  void Commit(std::function<void()> on_effective) override;
+  void SetDraining(bool draining) override;
+  bool draining() const override { return workers_->draining(); }
+  bool serving() const override { return effective_; }
+  void FillReport(v1::Report* report) const override;
+  nlohmann::json DumpClusters() const override;
+  nlohmann::json DumpListeners() const override;
+  nlohmann::json DumpConnections() const override;
+  nlohmann::json DumpStats() const override;
+
+  // SIGHUP.
+  void ReopenLogs();
+  // Drains, then calls `done` when the last connection has ended or the drain time is over.
+  void Shutdown(std::function<void()> done);
+  // Ends the workers. Nothing is served afterwards.
+  void Stop();
+
+  observe::Registry& registry() { return registry_; }
+  observe::AccessLog& access_log() { return access_log_; }
+  const upstream::HealthMonitor& health() const { return health_; }
+  const runtime::RuntimeConfig* current() const { return workers_->current(); }
+  // Seconds since the current snapshot became effective, and what its swap took.
+  int64_t effective_since_unix_ms() const { return effective_since_unix_ms_; }
+
+ private:
+  void RotateTicketKeys();
+  void AwaitLastConnection();
+  absl::Status ConfigureAccessLog(const v1::Settings& settings);
+
+  boost::asio::io_context& context_;
+  const ServerOptions options_;
+  observe::Registry registry_;
+  observe::AccessLog access_log_;
+  tls::TicketKeys ticket_keys_;
+  upstream::HealthMonitor health_;
+  std::unique_ptr<worker::WorkerSet> workers_;
+  std::shared_ptr<const runtime::RuntimeConfig> prepared_;
+  boost::asio::steady_timer rotation_;
+  boost::asio::steady_timer shutdown_poll_;
+  std::function<void()> on_shutdown_;
+  int64_t shutdown_deadline_micros_ = 0;
+  int64_t effective_since_unix_ms_ = 0;
+  bool effective_ = false;
+};
+
+}  // namespace sluice

@@ -1,0 +1,55 @@
+// A connection's bytes, in clear or through TLS, with the same interface. OpenSSL works on the socket
+// itself, so readiness is known to both.
+//
+// Hot path. One worker's. Results as io::Socket's: bytes, 0 for end of stream, negative errno;
+// -EAGAIN: prepare a Wait with WaitToRead or WaitToWrite.
+#pragma once
+
+#include "dataplane/io/socket.h"
+#include "dataplane/tls/context.h"
+
+namespace sluice::tls {
+
+class Stream {
+ public:
+  Stream() = default;
+  ~Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  io::Socket& socket() { return socket_; }
+  const io::Socket& socket() const { return socket_; }
+  bool encrypted() const { return ssl_ != nullptr; }
+  SSL* ssl() const { return ssl_.get(); }
+
+  // After the socket is open; `ssl` is in accept or connect state. Then call Handshake until it is done.
+  void StartTls(SslPtr ssl);
+  // 1 when done, -EAGAIN, or another negative errno; DescribeError tells why.
+  int Handshake();
+
+  ssize_t Read(void* into, size_t bytes);
+  ssize_t Write(const void* from, size_t bytes);
+  // Small parts leave as one TLS record.
+  ssize_t Writev(const iovec* parts, int count);
+
+  // Whether Read may give bytes without waiting.
+  bool may_read() const {
+    return socket_.readable() || (ssl_ != nullptr && SSL_has_pending(ssl_.get()));
+  }
+
+  void WaitToRead(io::Wait& wait);
+  void WaitToWrite(io::Wait& wait);
+
+  // Tells the peer that nothing more comes (close_notify, FIN); best effort, does not wait.
+  void ShutdownWrite();
+  void Close();
+  void Abort();
+
+ private:
+  ssize_t Result(int outcome);
+
+  io::Socket socket_;
+  SslPtr ssl_;
+};
+
+}  // namespace sluice::tls

@@ -1,0 +1,45 @@
+// A cluster compiled for serving: immutable, shared by all workers and by every snapshot in which its
+// configuration is the same.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/io/timer_wheel.h"
+#include "dataplane/observe/metrics.h"
+#include "dataplane/tls/context.h"
+#include "dataplane/upstream/endpoint_health.h"
+#include "dataplane/upstream/hash_key.h"
+#include "sluice/v1/cluster.pb.h"
+
+namespace sluice::upstream {
+
+struct EndpointSpec {
+  std::string address;  // ip:port
+  sockaddr_storage socket_address{};
+  socklen_t socket_address_bytes = 0;
+  uint32_t weight = 1;
+  std::string server_name;  // TLS with this name; empty: clear text.
+  std::shared_ptr<EndpointHealth> health;
+  std::string pool_key;  // Connections under the same key are interchangeable.
+};
+
+struct ClusterSpec {
+  std::string name;
+  std::string identity;  // Equal identity: equal behaviour; the worker's state is kept.
+  v1::LbStrategy lb_strategy = v1::LB_STRATEGY_LEAST_REQUEST;
+  HashKey hash_key;
+  std::vector<EndpointSpec> endpoints;
+  std::shared_ptr<const tls::ClientContext> tls;  // Null: no endpoint needs it.
+  io::Millis connect_timeout{5000};
+  io::Millis idle_timeout{60'000};
+  uint32_t idle_connections_max = 256;  // Per endpoint.
+  uint32_t requests_max = 0;            // Per connection; 0: no limit.
+  uint32_t panic_threshold_percent = 50;
+  observe::Slot slot = 0;
+};
+
+}  // namespace sluice::upstream

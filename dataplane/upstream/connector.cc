@@ -1,0 +1,68 @@
+#include "dataplane/upstream/connector.h"
+
+#include <errno.h>
+
+#include "dataplane/upstream/cluster.h"
+
+namespace sluice::upstream {
+namespace {
+
+using http::Failure;
+
+Failure FailureOfWake(io::Wake wake) {
+  return wake == io::Wake::kTimeout ? Failure::kConnectTimeout : Failure::kClientGone;
+}
+
+io::Task<Failure> OpenTcp(io::Reactor& reactor, tls::Stream& stream, const EndpointSpec& endpoint,
+                          io::Timer& timer, io::Socket* client) {
+  const int started = stream.socket().Connect(reactor, &endpoint.socket_address,
+                                              endpoint.socket_address_bytes);
+  if (started == 0) co_return Failure::kNone;
+  if (started != EINPROGRESS) co_return Failure::kConnectFailed;
+  io::Wait wait;
+  wait.Writable(stream.socket()).Until(timer);
+  if (client != nullptr) wait.Hangup(*client);
+  const io::Wake wake = co_await wait;
+  if (wake != io::Wake::kReady) co_return FailureOfWake(wake);
+  co_return stream.socket().ConnectResult() == 0 ? Failure::kNone : Failure::kConnectFailed;
+}
+
+io::Task<Failure> HandshakeTls(tls::Stream& stream, io::Timer& timer, io::Socket* client) {
+  for (;;) {
+    const int result = stream.Handshake();
+    if (result == 1) co_return Failure::kNone;
+    if (result != -EAGAIN) co_return Failure::kTlsFailed;
+    io::Wait wait;
+    stream.WaitToRead(wait);
+    wait.Until(timer);
+    if (client != nullptr) wait.Hangup(*client);
+    const io::Wake wake = co_await wait;
+    if (wake != io::Wake::kReady) co_return FailureOfWake(wake);
+  }
+}
+
+}  // namespace
+
+io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
+                                 io::Timer& timer, io::Socket* client) {
+  const EndpointSpec& spec = cluster.spec().endpoints[static_cast<size_t>(endpoint)];
+  cluster.stats().connects_total.Add();
+  auto connection = std::make_unique<Connection>(reactor, cluster.stats());
+  reactor.timers().Arm(timer, cluster.spec().connect_timeout);
+  Failure failure = co_await OpenTcp(reactor, connection->stream(), spec, timer, client);
+  if (failure == Failure::kNone && !spec.server_name.empty()) {
+    connection->stream().StartTls(cluster.spec().tls->NewSession(spec.server_name));
+    failure = co_await HandshakeTls(connection->stream(), timer, client);
+  }
+  reactor.timers().Disarm(timer);
+  ConnectOutcome outcome;
+  outcome.failure = failure;
+  if (failure == Failure::kNone) {
+    outcome.connection = std::move(connection);
+  } else if (failure != Failure::kClientGone) {
+    cluster.stats().connects_failed_total.Add();
+  }
+  co_return outcome;
+}
+
+}  // namespace sluice::upstream

@@ -1,0 +1,44 @@
+// Probes endpoints, once per proxy, on the control thread; workers see the result in EndpointHealth.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/tls/context.h"
+#include "dataplane/upstream/endpoint_health.h"
+#include "sluice/v1/cluster.pb.h"
+
+namespace sluice::upstream {
+
+class HealthMonitor {
+ public:
+  using OnChange = std::function<void(const std::string& cluster, const std::string& address, bool healthy,
+                                      const std::string& reason)>;
+  // Everything on `context`'s one thread, which must outlive the monitor.
+  HealthMonitor(boost::asio::io_context& context, OnChange on_change);
+  ~HealthMonitor();
+
+  // The health of this endpoint under this check: the same object as long as cluster, address, server name and check
+  // are the same and somebody holds it. Starts probing (first probe at once, then jittered) if the cluster
+  // has a check. May be called while preparing a snapshot that is never committed.
+  std::shared_ptr<EndpointHealth> Watch(const v1::Cluster& cluster, const v1::Endpoint& endpoint,
+                                        std::shared_ptr<const tls::ClientContext> tls);
+
+  // Stops probes of objects nobody else holds. Call after a snapshot went.
+  void Collect();
+
+  struct Entry {
+    std::string cluster, address;
+    EndpointHealth::Status status;
+  };
+  std::vector<Entry> Snapshot() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice::upstream

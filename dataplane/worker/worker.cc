@@ -1,0 +1,184 @@
+#include "dataplane/worker/worker.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "common/base/log.h"
+
+namespace sluice::worker {
+namespace {
+
+constexpr io::Millis kMaintenanceInterval{100};
+
+}  // namespace
+
+Worker::Worker(int index, observe::WorkerStats& stats, observe::AccessLog::Writer& access_log,
+               Hooks hooks)
+    : index_(index),
+      hooks_(std::move(hooks)),
+      random_(base::RandomSeed()),
+      context_{.reactor = reactor_,
+               .buffers = buffers_,
+               .random = random_,
+               .stats = stats,
+               .access_log = access_log,
+               .retire = Retire,
+               .owner = this} {
+  maintenance_.set_callback(OnMaintenance, this);
+}
+
+Worker::~Worker() { Stop(); }
+
+void Worker::Start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), fmt::format("worker-{}", index_).c_str());
+    reactor_.Run();
+  });
+}
+
+void Worker::Stop() {
+  if (!thread_.joinable()) return;
+  reactor_.Post([this] { StopHere(); });
+  reactor_.Stop();
+  thread_.join();
+}
+
+void Worker::StopHere() {
+  closing_.clear();
+  listeners_.clear();
+  if (current_ != nullptr && --current_->uses == 0) Retire(this, current_);
+  current_ = nullptr;
+}
+
+void Worker::Commit(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
+                    io::Millis drain_timeout, std::function<void()> done) {
+  auto shared = std::make_shared<std::vector<ListenerSocket>>(std::move(sockets));
+  reactor_.Post([this, config, shared, drain_timeout, done = std::move(done)] {
+    CommitHere(config, std::move(*shared), drain_timeout);
+    done();
+  });
+}
+
+std::unique_ptr<runtime::WorkerRuntime> Worker::MakeRuntime(const runtime::RuntimeConfig* config) {
+  auto runtime = std::make_unique<runtime::WorkerRuntime>();
+  runtime->config = config;
+  runtime->clusters.reserve(config->clusters.size());
+  // A cluster that stayed the same is the same object, with its pools and its balancer's state.
+  std::unordered_map<const upstream::ClusterSpec*, std::shared_ptr<upstream::Cluster>> kept;
+  if (current_ != nullptr) {
+    for (const auto& cluster : current_->clusters) kept.emplace(&cluster->spec(), cluster);
+  }
+  for (const auto& spec : config->clusters) {
+    const auto same = kept.find(spec.get());
+    runtime->clusters.push_back(
+        same != kept.end()
+            ? same->second
+            : std::make_shared<upstream::Cluster>(spec, pools_, context_.stats.Cluster(spec->slot),
+                                                  random_.Next()));
+  }
+  return runtime;
+}
+
+void Worker::CommitHere(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
+                        io::Millis drain_timeout) {
+  runtime::WorkerRuntime* runtime = MakeRuntime(config).release();  // Freed by Retire.
+  ++runtime->uses;
+  std::unordered_map<std::string, std::unique_ptr<listener::Listener>> serving;
+  for (uint32_t i = 0; i < sockets.size(); ++i) {
+    ListenerSocket& socket = sockets[i];
+    std::unique_ptr<listener::Listener> listener;
+    if (const auto found = listeners_.find(socket.address); found != listeners_.end()) {
+      listener = std::move(found->second);
+    } else {
+      listener = std::make_unique<listener::Listener>(context_, memories_, socket.shared);
+    }
+    listener->Update(*runtime, i);
+    if (socket.socket.valid() && !context_.draining) OpenSocket(*listener, socket);
+    serving.emplace(socket.address, std::move(listener));
+  }
+  listeners_.swap(serving);
+  for (auto& [address, listener] : serving) {
+    if (listener == nullptr) continue;
+    listener->BeginClosing();
+    const int64_t deadline = drain_timeout.count() == 0
+                                 ? INT64_MAX
+                                 : reactor_.now_micros() + drain_timeout.count() * 1000;
+    closing_.push_back({std::move(listener), deadline});
+    reactor_.timers().Arm(maintenance_, kMaintenanceInterval);
+  }
+  if (current_ != nullptr && --current_->uses == 0) Retire(this, current_);
+  current_ = runtime;
+}
+
+void Worker::OpenSocket(listener::Listener& listener, ListenerSocket& socket) {
+  if (!listener.Open(std::move(socket.socket))) {
+    base::LogError("worker {}: cannot listen on {}: {}", index_, socket.address, strerror(errno));
+  }
+}
+
+void Worker::BeginDrain() {
+  reactor_.Post([this] {
+    context_.draining = true;
+    for (auto& [address, listener] : listeners_) {
+      listener->CloseSocket();
+      listener->WindDownConnections();
+    }
+  });
+}
+
+void Worker::EndDrain(std::vector<ListenerSocket> sockets) {
+  auto shared = std::make_shared<std::vector<ListenerSocket>>(std::move(sockets));
+  reactor_.Post([this, shared] {
+    context_.draining = false;
+    for (ListenerSocket& socket : *shared) {
+      const auto found = listeners_.find(socket.address);
+      if (found != listeners_.end()) OpenSocket(*found->second, socket);
+    }
+  });
+}
+
+void Worker::ListConnections(std::function<void(std::vector<ConnectionInfo>)> done) {
+  reactor_.Post([this, done = std::move(done)] {
+    std::vector<ConnectionInfo> list;
+    const auto add = [&list](const listener::Listener& listener) {
+      const downstream::ServiceBinding& binding = listener.binding();
+      for (auto* connection = binding.connections; connection != nullptr;
+           connection = connection->next()) {
+        list.push_back({binding.service().name, connection->info(), binding.winding_down()});
+      }
+    };
+    for (const auto& [address, listener] : listeners_) add(*listener);
+    for (const Closing& closing : closing_) add(*closing.listener);
+    done(std::move(list));
+  });
+}
+
+// May be called from deep inside an exchange: the clusters go when its stack has unwound.
+void Worker::Retire(void* worker, runtime::WorkerRuntime* runtime) {
+  auto* self = static_cast<Worker*>(worker);
+  self->retired_.push_back(runtime);
+  if (self->retired_.size() == 1) self->reactor_.Defer(FreeRetired, self);
+}
+
+void Worker::FreeRetired(void* worker) {
+  auto* self = static_cast<Worker*>(worker);
+  for (runtime::WorkerRuntime* runtime : self->retired_) {
+    const runtime::RuntimeConfig* config = runtime->config;
+    delete runtime;
+    self->pools_.Collect();
+    self->hooks_.released(config);
+  }
+  self->retired_.clear();
+}
+
+void Worker::OnMaintenance(void* worker) { static_cast<Worker*>(worker)->Maintain(); }
+
+void Worker::Maintain() {
+  std::erase_if(closing_, [this](const Closing& closing) {
+    return closing.listener->empty() || reactor_.now_micros() >= closing.deadline_micros;
+  });
+  if (!closing_.empty()) reactor_.timers().Arm(maintenance_, kMaintenanceInterval);
+}
+
+}  // namespace sluice::worker

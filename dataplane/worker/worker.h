@@ -1,0 +1,91 @@
+// A thread and all it owns: event loop, memory, connections, pools, counters.
+//
+// Constructed, commanded and destroyed by the control thread; everything inside belongs to the worker's
+// own thread, which commands reach through the loop.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "dataplane/downstream/h1_connection.h"
+#include "dataplane/listener/listener.h"
+
+namespace sluice::worker {
+
+// What a worker needs to begin serving an address.
+struct ListenerSocket {
+  std::string address;
+  std::shared_ptr<listener::SharedState> shared;
+  base::UniqueFd socket;  // Not valid: the address is already served.
+};
+
+struct ConnectionInfo {
+  std::string service;
+  downstream::H1Connection::Info connection;
+  bool draining;
+};
+
+class Worker {
+ public:
+  struct Hooks {
+    // Called on the worker's thread when it has let go of a snapshot.
+    std::function<void(const runtime::RuntimeConfig*)> released;
+  };
+
+  Worker(int index, observe::WorkerStats& stats, observe::AccessLog::Writer& access_log, Hooks hooks);
+  ~Worker();  // Stop, then join.
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void Start();
+  // Ends every connection, then the thread.
+  void Stop();
+
+  // Serves `config` from now on; it must stay alive until `released`. `sockets`: one entry for each service's
+  // address, in the order of config->services. Listeners that are not among them close.
+  // `done` runs on the worker's thread.
+  void Commit(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
+              io::Millis drain_timeout, std::function<void()> done);
+  void BeginDrain();
+  // `sockets` as for Commit, all valid.
+  void EndDrain(std::vector<ListenerSocket> sockets);
+
+  void ListConnections(std::function<void(std::vector<ConnectionInfo>)> done);
+
+ private:
+  static void Retire(void* worker, runtime::WorkerRuntime* runtime);
+  static void FreeRetired(void* worker);
+  static void OnMaintenance(void* worker);
+
+  std::unique_ptr<runtime::WorkerRuntime> MakeRuntime(const runtime::RuntimeConfig* config);
+  void CommitHere(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
+                  io::Millis drain_timeout);
+  void OpenSocket(listener::Listener& listener, ListenerSocket& socket);
+  void Maintain();
+  void StopHere();
+
+  const int index_;
+  Hooks hooks_;
+  io::Reactor reactor_;
+  io::BufferPool buffers_;
+  exchange::MemoryPool memories_;
+  base::Random random_;
+  upstream::PoolSet pools_;
+  runtime::WorkerContext context_;
+  runtime::WorkerRuntime* current_ = nullptr;
+  std::vector<runtime::WorkerRuntime*> retired_;  // Freed by the loop.
+  std::unordered_map<std::string, std::unique_ptr<listener::Listener>> listeners_;  // By address.
+  struct Closing {
+    std::unique_ptr<listener::Listener> listener;
+    int64_t deadline_micros;
+  };
+  std::vector<Closing> closing_;
+  io::Timer maintenance_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,159 @@
+#include "dataplane/worker/worker_set.h"
+
+#include <latch>
+#include <mutex>
+
+#include "common/base/address.h"
+#include "common/base/check.h"
+#include "dataplane/listener/bound_socket.h"
+
+namespace sluice::worker {
+
+WorkerSet::WorkerSet(WorkerSetOptions options, observe::Registry& registry,
+                     observe::AccessLog& access_log)
+    : options_(std::move(options)) {
+  Worker::Hooks hooks;
+  hooks.released = [this](const runtime::RuntimeConfig* config) {
+    options_.post_to_control([this, config] { Released(config); });
+  };
+  for (int i = 0; i < options_.workers; ++i) {
+    workers_.push_back(
+        std::make_unique<Worker>(i, *registry.AddWorker(), *access_log.writer(i), hooks));
+    workers_.back()->Start();
+  }
+}
+
+WorkerSet::~WorkerSet() { Stop(); }
+
+void WorkerSet::Stop() {
+  stopped_ = true;
+  for (auto& worker : workers_) worker->Stop();
+}
+
+std::string WorkerSet::BoundAddress(const std::string& configured) const {
+  if (options_.bind_host.empty()) return configured;
+  const auto parts = base::ParseHostPort(configured);
+  if (!parts.ok() || (parts->host != "0.0.0.0" && parts->host != "127.0.0.1")) return configured;
+  return base::FormatHostPort(options_.bind_host, parts->port);
+}
+
+std::vector<v1::ResourceError> WorkerSet::PrepareSockets(const runtime::RuntimeConfig& config) {
+  prepared_.clear();
+  std::vector<v1::ResourceError> errors;
+  std::set<std::string> served;
+  if (current_ != nullptr && !draining_) {
+    for (const auto& service : current_->services) served.insert(BoundAddress(service->address));
+  }
+  for (const auto& service : config.services) {
+    const std::string address = BoundAddress(service->address);
+    if (served.contains(address) || draining_) continue;
+    auto sockets = listener::BindSockets(address, options_.workers);
+    if (sockets.ok()) {
+      prepared_.emplace(address, *std::move(sockets));
+      continue;
+    }
+    v1::ResourceError& error = errors.emplace_back();
+    error.mutable_resource()->set_kind(v1::RESOURCE_KIND_LISTENER);
+    error.mutable_resource()->set_name(service->name);
+    error.set_field("address");
+    const auto message = sockets.status().message();
+    error.set_message(message.data(), message.size());
+  }
+  if (!errors.empty()) prepared_.clear();
+  return errors;
+}
+
+std::vector<ListenerSocket> WorkerSet::SocketsFor(size_t worker,
+                                                  const runtime::RuntimeConfig& config,
+                                                  SocketsByAddress& sockets) {
+  std::vector<ListenerSocket> list;
+  for (const auto& service : config.services) {
+    ListenerSocket& entry = list.emplace_back();
+    entry.address = BoundAddress(service->address);
+    auto& shared = shared_[entry.address];
+    if (shared == nullptr) shared = std::make_shared<listener::SharedState>();
+    entry.shared = shared;
+    const auto found = sockets.find(entry.address);
+    if (found != sockets.end()) entry.socket = std::move(found->second[worker]);
+  }
+  return list;
+}
+
+void WorkerSet::Commit(std::shared_ptr<const runtime::RuntimeConfig> config,
+                       std::function<void()> on_effective) {
+  const runtime::RuntimeConfig* raw = config.get();
+  in_use_[raw] = {config, options_.workers};
+  current_ = std::move(config);
+  auto left = std::make_shared<std::atomic<int>>(options_.workers);
+  const io::Millis drain_timeout(raw->settings.drain_timeout_ms());
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->Commit(raw, SocketsFor(i, *raw, prepared_), drain_timeout,
+                        [this, left, on_effective] {
+                          if (left->fetch_sub(1) == 1) options_.post_to_control(on_effective);
+                        });
+  }
+  prepared_.clear();
+}
+
+void WorkerSet::Released(const runtime::RuntimeConfig* config) {
+  const auto found = in_use_.find(config);
+  SLUICE_CHECK(found != in_use_.end());
+  if (--found->second.workers == 0) in_use_.erase(found);
+}
+
+absl::Status WorkerSet::SetDraining(bool draining) {
+  if (draining == draining_) return absl::OkStatus();
+  if (draining) {
+    draining_ = true;
+    for (auto& worker : workers_) worker->BeginDrain();
+    return absl::OkStatus();
+  }
+  SocketsByAddress sockets;
+  if (current_ != nullptr) {
+    for (const auto& service : current_->services) {
+      const std::string address = BoundAddress(service->address);
+      auto bound = listener::BindSockets(address, options_.workers);
+      if (!bound.ok()) return bound.status();
+      sockets.emplace(address, *std::move(bound));
+    }
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      workers_[i]->EndDrain(SocketsFor(i, *current_, sockets));
+    }
+  }
+  draining_ = false;
+  return absl::OkStatus();
+}
+
+uint32_t WorkerSet::open_connections() const {
+  uint32_t open = 0;
+  for (const auto& [address, shared] : shared_) {
+    open += shared->open_connections.load(std::memory_order_relaxed);
+  }
+  return open;
+}
+
+uint32_t WorkerSet::open_connections(const std::string& bound_address) const {
+  const auto found = shared_.find(bound_address);
+  return found == shared_.end() ? 0
+                                : found->second->open_connections.load(std::memory_order_relaxed);
+}
+
+std::vector<ConnectionInfo> WorkerSet::ListConnections() {
+  std::vector<ConnectionInfo> all;
+  if (stopped_) return all;
+  std::mutex mutex;  // Guards `all`.
+  std::latch answered(static_cast<std::ptrdiff_t>(workers_.size()));
+  for (auto& worker : workers_) {
+    worker->ListConnections([&](std::vector<ConnectionInfo> part) {
+      {
+        const std::lock_guard lock(mutex);
+        for (ConnectionInfo& info : part) all.push_back(std::move(info));
+      }
+      answered.count_down();
+    });
+  }
+  answered.wait();
+  return all;
+}
+
+}  // namespace sluice::worker

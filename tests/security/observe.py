@@ -1,0 +1,117 @@
+"""One sending of one case: what the client saw, what the upstream saw."""
+import ssl
+import threading
+import time
+
+import cases
+import h1
+import waiting
+
+PATIENCE = 10.0 * waiting.SLOWDOWN
+
+
+class _Fixed:
+    """Bytes already received, in the shape h1.Wire reads from."""
+
+    def __init__(self, data):
+        self.data = [data] if data else []
+
+    def recv(self, _):
+        return self.data.pop() if self.data else b""
+
+
+class Sending:
+    """Sends while a thread reads, so that an early answer is not lost to a later reset."""
+
+    def __init__(self, target, secure, data=None):
+        self.target = target
+        self.port = target.tls if secure else target.clear
+        self.client = h1.Client(target.host, self.port, tls=target.context if secure else None,
+                                server_name="a.test" if secure else None)
+        self.methods = []
+        self.got = b""
+        self.closed = self.reset = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        if data:
+            self.send(data)
+
+    def _read(self):
+        sock = self.client.sock
+        sock.settimeout(PATIENCE * 3)
+        while True:
+            try:
+                data = sock.recv(1 << 16)
+            except (ConnectionResetError, BrokenPipeError):
+                data, self.reset = b"", True
+            except (OSError, ssl.SSLError, ValueError):
+                data = b""
+            if not data:
+                self.closed = True
+                return
+            with self._lock:
+                self.got += data
+
+    def send(self, data, piece=None):
+        """In one write, or in pieces; ends quietly when the peer has closed."""
+        piece = piece or len(data)
+        for at in range(0, len(data), piece):
+            if self.closed:
+                return
+            try:
+                self.client.sock.sendall(data[at:at + piece])
+            except (OSError, ssl.SSLError):
+                return
+
+    def answers(self):
+        """(complete responses, what is wrong with the rest or None)."""
+        with self._lock:
+            data, closed = self.got, self.closed
+        wire = h1.Wire(_Fixed(data))
+        found = []
+        while wire.buffer or wire.more():
+            method = self.methods[len(found)] if len(found) < len(self.methods) else "GET"
+            try:
+                response = h1.read_response(wire, method, interim_max=1 << 20)
+            except (h1.Cut, h1.Gone) as error:
+                return found, f"cut: {error}"
+            except h1.Malformed as error:
+                return found, f"malformed: {error}"
+            until_close = (method != "HEAD" and response.status not in (101, 204, 304)
+                           and not response.has("content-length")
+                           and not response.has("transfer-encoding"))
+            if until_close and not closed:
+                return found, "open: until close"
+            found.append(response)
+        return found, None
+
+    def wait(self, condition, patience=None):
+        """True as soon as condition() holds."""
+        end = time.monotonic() + (patience or PATIENCE)
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def end(self):
+        self.client.close()
+
+
+def run(target, case, secure, split):
+    """Sends the case as it stands; returns the Sending, still open."""
+    answer = cases.upstream_bytes(case)
+    early = case.base_id in ("expect-early-final", "resp-early-before-body")
+    target.up.clear()
+    target.up.on_head = (lambda c, q: answer) if early else None
+    if answer and not early:
+        target.up.on_request = lambda c, q: answer
+    else:
+        target.up.on_request = lambda c, q: b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    sending = Sending(target, secure)
+    sending.methods = [case.method]
+    sending.send(cases.prepared(case, sending.port), case.piece() if split else None)
+    if case.half_close:
+        sending.client.half_close()
+    return sending

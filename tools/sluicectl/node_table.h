@@ -1,0 +1,17 @@
+// Nodes of the fleet as a table.
+#pragma once
+
+#include "sluice/v1/admin_service.pb.h"
+#include "tools/sluicectl/table.h"
+
+namespace sluice::sluicectl {
+
+std::string StateName(v1::NodeStatus::State state);
+Style StateStyle(v1::NodeStatus::State state);
+
+Text NodesText(const v1::FleetStatus& status, int64_t now_unix_ms, bool wide);
+
+// "a=b,c=d", sorted.
+std::string LabelsText(const v1::Hello& hello);
+
+}  // namespace sluice::sluicectl

@@ -4,16 +4,28 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "dataplane/observe/process.h"
+#include "common/config/certificate.h"
 
 namespace sluice {
 namespace {
 
 // A key lives for three rotations: a client may resume for so long after its last visit.
 constexpr std::chrono::hours kTicketKeyRotation{8};
-constexpr std::chrono::milliseconds kShutdownPoll{20};
+constexpr std::chrono::milliseconds kShutdownPoll{100};
 
 std::string_view View(absl::string_view text) { return {text.data(), text.size()}; }
+
+std::vector<v1::CertificateStatus> StatusOfCertificates(const config::ParsedSnapshot& parsed) {
+  std::vector<v1::CertificateStatus> list;
+  for (const v1::Certificate& certificate : parsed.certificates) {
+    const auto info = config::DescribeCertificate(certificate);
+    if (!info.ok()) continue;  // Validation has seen to it.
+    v1::CertificateStatus& status = list.emplace_back();
+    status.set_name(certificate.name());
+    status.set_not_after_unix(info->not_after_unix());
+  }
+  return list;
+}
 
 }  // namespace
 
@@ -61,7 +73,10 @@ std::vector<v1::ResourceError> Server::Prepare(config::ParsedSnapshot parsed,
                                     .previous = workers_->current()};
   auto runtime = runtime::BuildRuntime(build, parsed, version, &errors);
   if (runtime != nullptr) errors = workers_->PrepareSockets(*runtime);
-  if (errors.empty()) prepared_ = std::move(runtime);
+  if (errors.empty()) {
+    prepared_ = std::move(runtime);
+    prepared_certificates_ = StatusOfCertificates(parsed);
+  }
   return errors;
 }
 
@@ -85,6 +100,8 @@ void Server::Commit(std::function<void()> on_effective) {
     // The path was fine when it was prepared, or the old log goes on: never a reason to stop serving.
     base::LogError("access log: {}", View(status.message()));
   }
+  certificates_ = std::move(prepared_certificates_);
+  requests_at_commit_ = registry_.Sum().requests;
   workers_->Commit(std::move(prepared_), [this, on_effective = std::move(on_effective)] {
     effective_ = true;
     effective_since_unix_ms_ = base::UnixMillis();

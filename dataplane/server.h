@@ -69,6 +69,8 @@ class Server final : public control::Dataplane {
   upstream::HealthMonitor health_;
   std::unique_ptr<worker::WorkerSet> workers_;
   std::shared_ptr<const runtime::RuntimeConfig> prepared_;
+  std::vector<v1::CertificateStatus> prepared_certificates_, certificates_;
+  uint64_t requests_at_commit_ = 0;
   boost::asio::steady_timer rotation_;
   boost::asio::steady_timer shutdown_poll_;
   std::function<void()> on_shutdown_;

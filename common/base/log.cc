@@ -26,8 +26,10 @@ constexpr std::array<std::string_view, 6> kLevelNames = {"trace", "debug", "info
 struct Output {
   std::string program;
   bool json = false;
-  std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::async_logger> logger;  // Null: write directly.
+  // Last, so that it goes first: its thread is joined before what the thread writes to is
+  // destroyed.
+  std::shared_ptr<spdlog::details::thread_pool> pool;
 };
 
 std::mutex output_mutex;  // Guards the pointer, not the output.

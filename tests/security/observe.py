@@ -1,6 +1,6 @@
 """One sending of one case: what the client saw, what the upstream saw."""
+import select
 import ssl
-import threading
 import time
 
 import cases
@@ -21,53 +21,67 @@ class _Fixed:
 
 
 class Sending:
-    """Sends while a thread reads, so that an early answer is not lost to a later reset."""
+    """Reads between its writes, so that an early answer is not lost to a later reset."""
 
-    def __init__(self, target, secure, data=None):
+    def __init__(self, target, secure):
         self.target = target
         self.port = target.tls if secure else target.clear
         self.client = h1.Client(target.host, self.port, tls=target.context if secure else None,
                                 server_name="a.test" if secure else None)
+        self.client.sock.setblocking(False)
         self.methods = []
         self.got = b""
         self.closed = self.reset = False
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-        if data:
-            self.send(data)
 
-    def _read(self):
+    def pump(self, seconds=0.0):
+        """Takes what has arrived, waiting at most so long for the first of it."""
+        if self.closed:
+            return
         sock = self.client.sock
-        sock.settimeout(PATIENCE * 3)
-        while True:
+        if seconds and not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
+            select.select([sock], [], [], seconds)
+        while not self.closed:
             try:
                 data = sock.recv(1 << 16)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return
             except (ConnectionResetError, BrokenPipeError):
                 data, self.reset = b"", True
-            except (OSError, ssl.SSLError, ValueError):
+            except ssl.SSLError:
                 data = b""
-            if not data:
-                self.closed = True
-                return
-            with self._lock:
+            if data:
                 self.got += data
+            else:
+                self.closed = True
 
     def send(self, data, piece=None):
         """In one write, or in pieces; ends quietly when the peer has closed."""
         piece = piece or len(data)
         for at in range(0, len(data), piece):
+            self._write(data[at:at + piece])
+            self.pump()
             if self.closed:
                 return
+
+    def _write(self, data):
+        sock = self.client.sock
+        end = time.monotonic() + PATIENCE
+        while data and not self.closed and time.monotonic() < end:
             try:
-                self.client.sock.sendall(data[at:at + piece])
+                data = data[sock.send(data):]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                select.select([sock], [sock], [], 0.05)
+                self.pump()
+            except ssl.SSLWantReadError:
+                self.pump(0.05)
             except (OSError, ssl.SSLError):
+                # The peer has closed; what it said before may still be there to read.
+                self.pump(0.05)
                 return
 
     def answers(self):
         """(complete responses, what is wrong with the rest or None)."""
-        with self._lock:
-            data, closed = self.got, self.closed
+        data, closed = self.got, self.closed
         wire = h1.Wire(_Fixed(data))
         found = []
         while wire.buffer or wire.more():
@@ -92,7 +106,11 @@ class Sending:
         while not condition():
             if time.monotonic() > end:
                 return False
-            time.sleep(0.002)
+            # Once closed nothing more comes from here; the upstream's side may still change.
+            if self.closed:
+                time.sleep(0.002)
+            else:
+                self.pump(0.002)
         return True
 
     def end(self):

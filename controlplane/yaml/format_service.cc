@@ -1,0 +1,214 @@
+// The keys of `services[]` outside of its routes.
+#include "common/config/words.h"
+#include "controlplane/yaml/checks.h"
+#include "controlplane/yaml/format.h"
+#include "sluice/v1/listener.pb.h"
+
+namespace sluice::yaml {
+namespace {
+
+constexpr int64_t kDayMs = 24 * 60 * 60 * 1000;
+constexpr Choice kTlsVersions[] = {{"1.2"}, {"1.3"}};
+
+constexpr Key kCertificateKeys[] = {
+    {.name = "cert_path",
+     .doc = "PEM file of the certificate, followed by its intermediates. Read by the controller.",
+     .example = "'/etc/sluice/www.pem'",
+     .required = true,
+     .check = CheckFile},
+    {.name = "key_path",
+     .doc = "PEM file of its private key, without a password. Read by the controller.",
+     .example = "'/etc/sluice/www.key'",
+     .required = true,
+     .check = CheckFile},
+};
+
+}  // namespace
+
+const constinit Block kCertificate = {
+    .title = "services[].tls.certificates[]",
+    .doc = "One of several certificates; clients get the one that fits the name they ask for.",
+    .keys = kCertificateKeys};
+
+namespace {
+
+constexpr Key kTlsKeys[] = {
+    {.name = "enabled",
+     .kind = KeyKind::kFlag,
+     .doc = "Whether the service speaks TLS.",
+     .example = "true",
+     .field = "enabled",
+     .initial = "true"},
+    {.name = "cert_path",
+     .doc = "PEM file of the certificate, followed by its intermediates. Read by the controller, "
+            "relative to the document's folder, and sent to the proxies.",
+     .example = "'/path/to/cert.pem'",
+     .without = "see certificates",
+     .check = CheckFile},
+    {.name = "key_path",
+     .doc = "PEM file of its private key, without a password. Read by the controller.",
+     .example = "'/path/to/key.pem'",
+     .without = "see certificates",
+     .check = CheckFile},
+    {.name = "certificates",
+     .kind = KeyKind::kBlocks,
+     .doc = "Further certificates, chosen by the name the client asks for (SNI). The first of all is "
+            "the default.",
+     .example = "[{cert_path: 'b.pem', key_path: 'b.key'}]",
+     .without = "none but cert_path",
+     .block = &kCertificate},
+    {.name = "min_version",
+     .kind = KeyKind::kChoice,
+     .doc = "The oldest TLS version accepted.",
+     .example = "'1.3'",
+     .field = "min_version",
+     .initial = "1.2",
+     .choices = kTlsVersions},
+};
+constexpr Block kTls = {.title = "services[].tls",
+                        .doc = "TLS towards clients. Left out, the service speaks clear text.",
+                        .message = v1::ListenerTls::descriptor,
+                        .keys = kTlsKeys};
+
+constexpr Key kTimeoutKeys[] = {
+    {.name = "handshake",
+     .kind = KeyKind::kDuration,
+     .doc = "For the TLS handshake, from the connection's begin.",
+     .example = "10s",
+     .field = "handshake_ms",
+     .initial = "10s",
+     .max = kDayMs},
+    {.name = "header",
+     .kind = KeyKind::kDuration,
+     .doc = "For a whole request head, from its first byte.",
+     .example = "15s",
+     .field = "header_ms",
+     .initial = "15s",
+     .max = kDayMs},
+    {.name = "idle",
+     .kind = KeyKind::kDuration,
+     .doc = "Between two reads or writes while a message is under way.",
+     .example = "60s",
+     .field = "idle_ms",
+     .initial = "60s",
+     .max = kDayMs},
+    {.name = "keep_alive",
+     .kind = KeyKind::kDuration,
+     .doc = "For an idle connection between two requests.",
+     .example = "75s",
+     .field = "keep_alive_ms",
+     .initial = "75s",
+     .max = kDayMs},
+    {.name = "half_close",
+     .kind = KeyKind::kDuration,
+     .doc = "To answer a client that has closed its sending side.",
+     .example = "10s",
+     .field = "half_close_ms",
+     .initial = "10s",
+     .max = kDayMs},
+};
+constexpr Block kTimeouts = {.title = "services[].timeouts",
+                             .doc = "How long clients may take; `0s` means no limit.",
+                             .message = v1::DownstreamTimeouts::descriptor,
+                             .keys = kTimeoutKeys};
+
+constexpr Key kLimitKeys[] = {
+    {.name = "header_bytes",
+     .kind = KeyKind::kInteger,
+     .doc = "Size of a request head, start line included. Beyond it: 431.",
+     .example = "65536",
+     .field = "header_bytes",
+     .initial = "65536",
+     .min = 256,
+     .max = 1 << 20},
+    {.name = "header_count",
+     .kind = KeyKind::kInteger,
+     .doc = "Fields of a request head. Beyond it: 431.",
+     .example = "100",
+     .field = "header_count",
+     .initial = "100",
+     .min = 1,
+     .max = 10'000},
+    {.name = "target_bytes",
+     .kind = KeyKind::kInteger,
+     .doc = "Size of a request target. Beyond it: 414.",
+     .example = "16384",
+     .field = "target_bytes",
+     .initial = "16384",
+     .min = 16,
+     .max = 1 << 20},
+    {.name = "body_bytes",
+     .kind = KeyKind::kInteger,
+     .doc = "Size of a request body; 0 means no limit. Beyond it: 413.",
+     .example = "10485760",
+     .field = "body_bytes",
+     .initial = "0"},
+    {.name = "connections",
+     .kind = KeyKind::kInteger,
+     .doc = "Open client connections of one proxy; 0 means no limit.",
+     .example = "20000",
+     .field = "connections",
+     .initial = "0",
+     .max = 10'000'000},
+};
+constexpr Block kLimits = {.title = "services[].limits",
+                           .doc = "How much clients may send.",
+                           .message = v1::DownstreamLimits::descriptor,
+                           .keys = kLimitKeys};
+
+constexpr Key kServiceKeys[] = {
+    {.name = "name",
+     .doc = "The service's name, in logs, metrics and commands. Unique.",
+     .example = "'api-gateway'",
+     .field = "name",
+     .required = true,
+     .check = config::NameProblem},
+    {.name = "bind_address",
+     .doc = "IP address and port to listen on.",
+     .example = "'0.0.0.0:8000'",
+     .field = "address",
+     .required = true,
+     .check = config::AddressProblem},
+    {.name = "tls",
+     .kind = KeyKind::kBlock,
+     .doc = "TLS towards clients.",
+     .example = "{cert_path: '/path/to/cert.pem', key_path: '/path/to/key.pem'}",
+     .field = "tls",
+     .without = "clear text",
+     .block = &kTls},
+    {.name = "trusted_proxies",
+     .kind = KeyKind::kTexts,
+     .doc = "CIDR blocks of proxies in front of this one, whose X-Forwarded-* and X-Request-ID count.",
+     .example = "['10.0.0.0/8']",
+     .field = "trusted_proxies",
+     .without = "server.trusted_proxies",
+     .check = CheckCidr},
+    {.name = "timeouts",
+     .kind = KeyKind::kBlock,
+     .doc = "How long clients may take.",
+     .example = "{header: 15s}",
+     .field = "timeouts",
+     .block = &kTimeouts},
+    {.name = "limits",
+     .kind = KeyKind::kBlock,
+     .doc = "How much clients may send.",
+     .example = "{body_bytes: 10485760}",
+     .field = "limits",
+     .block = &kLimits},
+    {.name = "routes",
+     .kind = KeyKind::kBlocks,
+     .doc = "Tried in this order; the first that matches a request serves it. No match: 404.",
+     .example = "[{name: 'web', upstreams: [{name: 'web'}]}]",
+     .required = true,
+     .block = &kRoute},
+};
+
+}  // namespace
+
+const constinit Block kService = {
+    .title = "services[]",
+    .doc = "A service: where the proxies listen, what they grant clients, where requests go.",
+    .message = v1::Listener::descriptor,
+    .keys = kServiceKeys};
+
+}  // namespace sluice::yaml

@@ -1,0 +1,114 @@
+// The spellings of numbers, durations and flags.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "controlplane/yaml/block_reader.h"
+
+namespace sluice::yaml {
+namespace {
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+bool AllDigits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), IsDigit);
+}
+
+struct Unit {
+  std::string_view word;
+  int64_t milliseconds;
+};
+constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+
+// Digits, at most six after a point; in millionths. False when there are none, or too many.
+bool TakeDecimal(std::string_view* text, int64_t* millionths) {
+  size_t digits = 0;
+  int64_t whole = 0;
+  while (digits < text->size() && IsDigit((*text)[digits])) {
+    if (digits >= 12) return false;
+    whole = whole * 10 + ((*text)[digits++] - '0');
+  }
+  if (digits == 0) return false;
+  text->remove_prefix(digits);
+  int64_t fraction = 0;
+  if (text->starts_with('.')) {
+    text->remove_prefix(1);
+    int64_t worth = 100'000;
+    size_t places = 0;
+    while (!text->empty() && IsDigit(text->front())) {
+      if (worth == 0) return false;
+      fraction += worth * (text->front() - '0');
+      worth /= 10;
+      ++places;
+      text->remove_prefix(1);
+    }
+    if (places == 0) return false;
+  }
+  *millionths = whole * 1'000'000 + fraction;
+  return true;
+}
+
+const Unit* TakeUnit(std::string_view* text) {
+  for (const Unit& unit : kUnits) {
+    if (!text->starts_with(unit.word)) continue;
+    text->remove_prefix(unit.word.size());
+    return &unit;
+  }
+  return nullptr;
+}
+
+// Digits in groups ("1_000", "1,000") as one number.
+std::string WithoutSeparators(std::string_view text) {
+  std::string digits;
+  for (const char c : text) {
+    if (c != '_' && c != ',') digits += c;
+  }
+  return AllDigits(digits) ? digits : std::string();
+}
+
+}  // namespace
+
+int64_t ParseDuration(std::string_view text) {
+  // Each part is at most 10^12 hours in millionths: summed up as wide integers.
+  __extension__ using Wide = __int128;
+  Wide total = 0;
+  if (text.empty()) return -1;
+  while (!text.empty()) {
+    int64_t millionths = 0;
+    if (!TakeDecimal(&text, &millionths)) return -1;
+    const Unit* unit = TakeUnit(&text);
+    if (unit == nullptr) return -1;
+    total += Wide{millionths} * unit->milliseconds;
+    if (total > Wide{std::numeric_limits<int64_t>::max()}) return -1;
+  }
+  if (total % 1'000'000 != 0) return -1;  // Finer than a millisecond.
+  return static_cast<int64_t>(total / 1'000'000);
+}
+
+std::string ParseInteger(std::string_view text, int64_t min, int64_t max, int64_t* value) {
+  const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
+  if (!AllDigits(digits)) {
+    if (const std::string joined = WithoutSeparators(text); !joined.empty()) {
+      return fmt::format("{} is not a whole number; write {}", Quoted(text), joined);
+    }
+    return fmt::format("{} is not a whole number; write it in decimal digits", Quoted(text));
+  }
+  if (digits.size() > 1 && digits.front() == '0') {
+    const size_t significant = std::min(digits.find_first_not_of('0'), digits.size() - 1);
+    return fmt::format("{} begins with a zero, which some read as octal; write {}", Quoted(text),
+                       Quoted(digits.substr(significant)));
+  }
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
+  const bool fits = error == std::errc() && end == text.data() + text.size();
+  if (!fits || *value < min || *value > max) {
+    if (max == std::numeric_limits<int64_t>::max()) {
+      return fmt::format("{} is out of range; give {} or more", Quoted(text), min);
+    }
+    return fmt::format("{} is out of range; give {} to {}", Quoted(text), min, max);
+  }
+  return {};
+}
+
+}  // namespace sluice::yaml

@@ -1,0 +1,110 @@
+#include "dataplane/http/chunked.h"
+
+#include <gtest/gtest.h>
+
+#include "dataplane/http/body_reader.h"
+
+namespace sluice::http {
+namespace {
+
+struct Decoded {
+  std::string body;
+  ChunkedDecoder::State state = ChunkedDecoder::State::kNeedMore;
+  size_t consumed = 0;
+  bool operator==(const Decoded&) const = default;
+};
+
+Decoded Decode(std::string_view input, size_t piece_bytes, const HeadLimits& limits = {}) {
+  ChunkedDecoder decoder;
+  decoder.Reset(limits);
+  Decoded decoded;
+  while (decoded.consumed < input.size()) {
+    std::string_view piece = input.substr(decoded.consumed, piece_bytes);
+    while (true) {
+      const ChunkedDecoder::Step step = decoder.Next(piece);
+      decoded.consumed += step.consumed;
+      piece.remove_prefix(step.consumed);
+      decoded.body += step.data;
+      decoded.state = step.state;
+      if (step.state != ChunkedDecoder::State::kData) break;
+    }
+    if (decoded.state != ChunkedDecoder::State::kNeedMore) break;
+  }
+  return decoded;
+}
+
+TEST(ChunkedDecoderTest, DecodesTheSameHoweverTheBytesArrive) {
+  const std::string input = "3\r\nabc\r\nA;x=\"y;z\";w\r\n0123456789\r\n00\r\nX: y\r\nZ: w\r\n\r\nGET";
+  for (size_t piece = 1; piece <= input.size(); ++piece) {
+    const Decoded decoded = Decode(input, piece);
+    EXPECT_EQ(decoded.body, "abc0123456789") << piece;
+    EXPECT_EQ(decoded.state, ChunkedDecoder::State::kDone) << piece;
+    EXPECT_EQ(decoded.consumed, input.size() - 3) << piece;
+  }
+}
+
+TEST(ChunkedDecoderTest, RefusesWhatIsMalformed) {
+  const std::string refused[] = {
+      "0x3\r\nabc\r\n", "+3\r\nabc\r\n", "0_3\r\nabc\r\n", "3 \r\nabc\r\n", "Z\r\nabc\r\n",
+      "10000000000000003\r\nabc\r\n", "3\nabc\r\n", "3\rabc\r\n", "3\r\nabc\n0\r\n\r\n",
+      "3\r\nabc0\r\n\r\n", "3\r\nabcXX0\r\n\r\n", "3;a\nabc\r\n", "3;a\nb\r\nabc\r\n",
+      "3;a\rb\r\nabc\r\n", std::string("3;\0a\r\nabc\r\n", 11), "3;\r\nabc\r\n", "3; a\r\nabc\r\n",
+      "3;a=\r\nabc\r\n", "3;a=\"b\r\nabc\r\n", "\r\nabc\r\n", "-1\r\n",
+      "0\r\nX: a\r\n b\r\n\r\n", "0\r\nX: a\n\n", "0\r\nno colon\r\n\r\n", "0\r\nX : a\r\n\r\n",
+  };
+  for (const std::string& input : refused) {
+    for (const size_t piece : {size_t{1}, input.size()}) {
+      EXPECT_EQ(Decode(input, piece).state, ChunkedDecoder::State::kError) << input;
+    }
+  }
+}
+
+TEST(ChunkedDecoderTest, KeepsHarmlessTrailersOnly) {
+  ChunkedDecoder decoder;
+  decoder.Reset({});
+  const std::string input =
+      "0\r\nX-Checksum: 1\r\nContent-Length: 50\r\nTransfer-Encoding: gzip\r\nHost: evil\r\n"
+      "Authorization: x\r\nX-Forwarded-For: 1.2.3.4\r\nSet-Cookie: a\r\nIf-Match: x\r\n\r\n";
+  EXPECT_EQ(decoder.Next(input).state, ChunkedDecoder::State::kDone);
+  ASSERT_EQ(decoder.trailers().size(), 1u);
+  EXPECT_EQ(decoder.trailers()[0].name, "X-Checksum");
+}
+
+TEST(ChunkedDecoderTest, LimitsExtensionsAndTrailers) {
+  const HeadLimits limits{.head_bytes = 1000, .target_bytes = 0, .fields = 3};
+  EXPECT_EQ(Decode("3;" + std::string(2000, 'a') + "\r\nabc\r\n", 7, limits).state,
+            ChunkedDecoder::State::kError);
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "1;a\r\nx\r\n";  // Together over the limit.
+  EXPECT_EQ(Decode(many, 64, limits).state, ChunkedDecoder::State::kError);
+  EXPECT_EQ(Decode("0\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n\r\n", 5, limits).state,
+            ChunkedDecoder::State::kError);
+}
+
+TEST(BodyReaderTest, JoinsTheChunksOfOneRead) {
+  BodyReader reader;
+  reader.Start(Framing::kChunked, 0, {});
+  std::string input;
+  for (int i = 0; i < 100; ++i) input += "1\r\na\r\n";
+  input += "2\r\nbc\r\n0\r\n\r\nNEXT";
+  const BodyReader::Step step = reader.Take(input.data(), input.size());
+  EXPECT_EQ(step.data, std::string(100, 'a') + "bc");
+  EXPECT_TRUE(step.done);
+  EXPECT_EQ(step.consumed, input.size() - 4);
+}
+
+TEST(BodyReaderTest, ALengthEndsWhereItSays) {
+  BodyReader reader;
+  reader.Start(Framing::kLength, 5, {});
+  char first[] = "abc";
+  EXPECT_EQ(reader.Take(first, 3).data, "abc");
+  EXPECT_FALSE(reader.done());
+  char rest[] = "deGET";
+  const BodyReader::Step step = reader.Take(rest, 5);
+  EXPECT_EQ(step.data, "de");
+  EXPECT_EQ(step.consumed, 2u);
+  EXPECT_TRUE(step.done);
+}
+
+}  // namespace
+}  // namespace sluice::http

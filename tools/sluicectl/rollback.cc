@@ -1,0 +1,61 @@
+// sluicectl rollback: release an earlier version's content as a new version.
+#include <memory>
+
+#include "tools/sluicectl/release.h"
+#include "tools/sluicectl/verbs.h"
+
+namespace sluice::sluicectl {
+namespace {
+
+constexpr uint64_t kTimeoutMs = 60'000;
+
+struct Options {
+  uint64_t to = 0;
+  bool wait = false;
+  std::string message;
+  bool partial = false;
+  DurationMs timeout{kTimeoutMs};
+};
+
+ExitCode Run(const Options& options, Session& session) {
+  ControllerClient* client = session.Client();
+  if (client == nullptr) return ExitCode::kUsage;
+  v1::RollbackRequest request;
+  request.set_to_revision(options.to);
+  request.set_wait(options.wait);
+  request.set_message(options.message);
+  request.set_author(DefaultAuthor());
+  request.set_partial(options.partial);
+  request.set_timeout_ms(static_cast<uint32_t>(options.timeout.value));
+
+  ReleaseView view(session, {.wait = options.wait});
+  StreamHandler<v1::ApplyProgress> handler;
+  handler.on_message = [&view](const v1::ApplyProgress& progress) {
+    view.OnProgress(progress);
+    return true;
+  };
+  handler.on_tick = [&view] { view.OnTick(); };
+  return view.Finish(
+      client->Rollback(request, std::chrono::milliseconds(options.timeout.value), handler));
+}
+
+}  // namespace
+
+Command RollbackCommand() {
+  auto options = std::make_shared<Options>();
+  Command command;
+  command.name = "rollback";
+  command.summary = "Release an earlier version again, as a new one";
+  command.flags = {
+      {"--to", "N", "The version to go back to (default: the last effective one before the current)",
+       &options->to},
+      {"--wait", "", "Show every node's progress and end when all are effective", &options->wait},
+      {"-m,--message", "TEXT", "Why, for the history", &options->message},
+      {"--partial", "", "Release to the nodes that can take it even if others reject it",
+       &options->partial},
+      {"--timeout", "DURATION", "Give up waiting after this (default 60s)", &options->timeout}};
+  command.run = [options](Session& session) { return Run(*options, session); };
+  return command;
+}
+
+}  // namespace sluice::sluicectl

@@ -1,0 +1,187 @@
+// sluice-proxy: wires the parts together and runs the control thread.
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdio>
+#include <thread>
+
+#include "common/base/clock.h"
+#include "common/base/hash.h"
+#include "common/base/log.h"
+#include "common/base/random.h"
+#include "common/base/version.h"
+#include "common/config/validate.h"
+#include "dataplane/admin/admin_server.h"
+#include "dataplane/control/activator.h"
+#include "dataplane/control/admin_pages.h"
+#include "dataplane/control/control_client.h"
+#include "dataplane/control/snapshot_cache.h"
+#include "dataplane/options.h"
+#include "dataplane/server.h"
+#include "dataplane/server_metrics.h"
+
+namespace sluice {
+namespace {
+
+// Every connection takes a descriptor or two.
+void RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+control::NodeIdentity IdentityOf(const ProxyOptions& options) {
+  control::NodeIdentity identity;
+  identity.node_id = options.node_id;
+  char boot[16];
+  base::FillRandom(boot, sizeof boot);
+  identity.boot_id = base::HexEncode({boot, sizeof boot});
+  identity.labels = options.labels;
+  identity.bind_host = options.bind_host;
+  return identity;
+}
+
+admin::AdminServerOptions AdminOptionsOf(const ProxyOptions& options) {
+  return {.enabled = !options.no_admin,
+          .admin_address = options.admin_address,
+          .metrics_address = options.metrics_address,
+          .bind_host = options.bind_host};
+}
+
+int Run(const ProxyOptions& options) {
+  auto cache = control::SnapshotCache::Open(options.state_dir);
+  if (!cache.ok()) {
+    base::LogError("{}", std::string(cache.status().message()));
+    return 1;
+  }
+  std::string cache_problem;
+  const auto cached = cache->Load(&cache_problem);
+  if (!cache_problem.empty()) base::LogWarn("snapshot cache: {}", cache_problem);
+  if (options.controllers.empty() && !cached.has_value()) {
+    base::LogError("nothing to serve: {} holds no snapshot; give --controller", options.state_dir);
+    return 1;
+  }
+
+  boost::asio::io_context context(1);
+  control::ControlClient* client_for_health = nullptr;
+  Server server(context,
+                {.workers = options.workers,
+                 .bind_host = options.bind_host,
+                 .access_log_path = options.access_log},
+                [&client_for_health](const std::string& cluster, const std::string& address,
+                                     bool healthy, const std::string& reason) {
+                  base::LogInfo("endpoint {} of {} is {}: {}", address, cluster,
+                                healthy ? "healthy" : "unhealthy", reason);
+                  if (client_for_health == nullptr) return;
+                  v1::EndpointHealth health;
+                  health.set_cluster(cluster);
+                  health.set_address(address);
+                  health.set_healthy(healthy);
+                  health.set_reason(reason);
+                  health.set_since_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
+                  client_for_health->NotifyHealthChange(health);
+                });
+
+  std::function<web::Response(const web::Request&)> answer, answer_metrics;
+  admin::AdminServer admin_server(
+      context, AdminOptionsOf(options),
+      [&answer](const web::Request& request) { return answer(request); },
+      [&answer_metrics](const web::Request& request) { return answer_metrics(request); });
+  control::Activator activator(server, &admin_server, &*cache);
+  const ServerMetrics metrics(server, activator);
+  control::AdminPages pages(server, activator, [&metrics] { return metrics.Text(); });
+  answer = [&pages](const web::Request& request) { return pages.Answer(request); };
+  answer_metrics = [&pages](const web::Request& request) { return pages.AnswerMetrics(request); };
+  if (const absl::Status status = admin_server.OpenFixed(); !status.ok()) {
+    base::LogError("{}", std::string(status.message()));
+    return 1;
+  }
+
+  if (cached.has_value()) {
+    const auto errors = activator.Prepare(cached->resources, cached->version);
+    if (errors.empty()) {
+      base::LogInfo("serving version {} from {}", cached->version.revision(), options.state_dir);
+      activator.Commit(cached->version, [] {});
+    } else if (options.controllers.empty()) {
+      base::LogError("the cached snapshot cannot be served and there is no controller");
+      return 1;
+    }
+  }
+
+  const control::NodeIdentity identity = IdentityOf(options);
+  std::unique_ptr<control::ControlClient> client;
+  if (!options.controllers.empty()) {
+    client = std::make_unique<control::ControlClient>(
+        context,
+        control::ControlClientOptions{.controllers = options.controllers,
+                                      .insecure = options.insecure,
+                                      .tls_cert = options.tls_cert,
+                                      .tls_key = options.tls_key,
+                                      .tls_ca = options.tls_ca,
+                                      .reconnect_min = options.reconnect_min,
+                                      .reconnect_max = options.reconnect_max},
+        identity, activator, server,
+        [&pages](const v1::Command& command) { return pages.Run(command); });
+    client_for_health = client.get();
+    client->Start();
+  }
+  base::LogInfo("sluice-proxy {} runs as node {}", base::BuildInfo(), options.node_id);
+
+  boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
+  bool ending = false;
+  std::function<void()> await_signal = [&] {
+    signals.async_wait([&](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP) {
+        server.ReopenLogs();
+      } else if (ending) {
+        _exit(0);  // Asked a second time: at once.
+      } else {
+        ending = true;
+        base::LogInfo("draining, then ending");
+        server.Shutdown([&context] { context.stop(); });
+      }
+      await_signal();
+    });
+  };
+  await_signal();
+  context.run();
+
+  client_for_health = nullptr;
+  client.reset();
+  server.Stop();
+  context.restart();
+  context.poll();  // What workers posted while they ended.
+  base::LogInfo("ended");
+  return 0;
+}
+
+}  // namespace
+}  // namespace sluice
+
+int main(int argc, char** argv) {
+  sluice::ProxyOptions options;
+  switch (sluice::ParseProxyOptions(argc, argv, &options)) {
+    case sluice::base::Flags::Outcome::kRun:
+      break;
+    case sluice::base::Flags::Outcome::kExitOk:
+      return 0;
+    case sluice::base::Flags::Outcome::kExitUsage:
+      return 2;
+  }
+  signal(SIGPIPE, SIG_IGN);
+  sluice::RaiseDescriptorLimit();
+  const absl::Status status = sluice::base::InitLog("sluice-proxy", options.log_level, options.log_format);
+  if (!status.ok()) {
+    std::fprintf(stderr, "sluice-proxy: %s\n", std::string(status.message()).c_str());
+    return 2;
+  }
+  const int code = sluice::Run(options);
+  sluice::base::ShutdownLog();
+  return code;
+}

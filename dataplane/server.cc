@@ -1,5 +1,8 @@
 #include "dataplane/server.h"
 
+#include <sched.h>
+
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "common/base/clock.h"
@@ -14,6 +17,13 @@ constexpr std::chrono::hours kTicketKeyRotation{8};
 constexpr std::chrono::milliseconds kShutdownPoll{100};
 
 std::string_view View(absl::string_view text) { return {text.data(), text.size()}; }
+
+int CpuCount() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  return std::max(1, CPU_COUNT(&set));
+}
 
 std::vector<v1::CertificateStatus> StatusOfCertificates(const config::ParsedSnapshot& parsed) {
   std::vector<v1::CertificateStatus> list;
@@ -33,25 +43,33 @@ Server::Server(boost::asio::io_context& context, ServerOptions options,
                OnHealthChange on_health_change)
     : context_(context),
       options_(std::move(options)),
-      access_log_(options_.workers),
       health_(context, std::move(on_health_change)),
       rotation_(context),
       shutdown_poll_(context) {
-  worker::WorkerSetOptions workers;
-  workers.workers = options_.workers;
-  workers.bind_host = options_.bind_host;
-  workers.post_to_control = [&context](std::function<void()> function) {
-    boost::asio::post(context, std::move(function));
-  };
-  workers_ = std::make_unique<worker::WorkerSet>(std::move(workers), registry_, access_log_);
+  if (options_.workers > 0) StartWorkers(0);
   RotateTicketKeys();
+}
+
+// Their number stays until the process ends.
+void Server::StartWorkers(int configured) {
+  worker::WorkerSetOptions workers;
+  workers.workers = options_.workers > 0 ? options_.workers
+                    : configured > 0     ? configured
+                                         : CpuCount();
+  workers.bind_host = options_.bind_host;
+  workers.post_to_control = [this](std::function<void()> function) {
+    boost::asio::post(context_, std::move(function));
+  };
+  access_log_ = std::make_unique<observe::AccessLog>(workers.workers);
+  workers_ = std::make_unique<worker::WorkerSet>(std::move(workers), registry_, *access_log_);
 }
 
 Server::~Server() { Stop(); }
 
 void Server::Stop() {
+  if (workers_ == nullptr) return;
   workers_->Stop();
-  access_log_.Flush();
+  access_log_->Flush();
 }
 
 void Server::RotateTicketKeys() {
@@ -66,6 +84,13 @@ void Server::RotateTicketKeys() {
 std::vector<v1::ResourceError> Server::Prepare(config::ParsedSnapshot parsed,
                                                const v1::Version& version) {
   Discard();
+  const int configured = static_cast<int>(parsed.settings.worker_threads());
+  if (workers_ == nullptr) {
+    StartWorkers(configured);
+  } else if (options_.workers == 0 && configured > 0 && configured != workers_->size()) {
+    base::LogWarn("server.worker_threads is {} now; {} workers run until this proxy is restarted",
+                  configured, workers_->size());
+  }
   std::vector<v1::ResourceError> errors;
   const runtime::BuildContext build{.registry = registry_,
                                     .health = health_,
@@ -82,7 +107,7 @@ std::vector<v1::ResourceError> Server::Prepare(config::ParsedSnapshot parsed,
 
 void Server::Discard() {
   prepared_.reset();
-  workers_->Discard();
+  if (workers_ != nullptr) workers_->Discard();
   health_.Collect();
 }
 
@@ -92,7 +117,7 @@ absl::Status Server::ConfigureAccessLog(const v1::Settings& settings) {
     access_log.set_enabled(true);
     access_log.set_path(options_.access_log_path);
   }
-  return access_log_.Configure(access_log, settings.log_format());
+  return access_log_->Configure(access_log, settings.log_format());
 }
 
 void Server::Commit(std::function<void()> on_effective) {
@@ -111,21 +136,22 @@ void Server::Commit(std::function<void()> on_effective) {
 }
 
 void Server::SetDraining(bool draining) {
+  if (workers_ == nullptr) return;
   if (const absl::Status status = workers_->SetDraining(draining); !status.ok()) {
     base::LogError("undrain: {}", View(status.message()));
   }
 }
 
 void Server::ReopenLogs() {
-  if (const absl::Status status = access_log_.Reopen(); !status.ok()) {
+  if (access_log_ == nullptr) return;
+  if (const absl::Status status = access_log_->Reopen(); !status.ok()) {
     base::LogError("reopening the access log: {}", View(status.message()));
   }
 }
 
 void Server::Shutdown(std::function<void()> done) {
   on_shutdown_ = std::move(done);
-  const int64_t drain_ms =
-      workers_->current() != nullptr ? workers_->current()->settings.drain_timeout_ms() : 0;
+  const int64_t drain_ms = current() != nullptr ? current()->settings.drain_timeout_ms() : 0;
   shutdown_deadline_micros_ = base::MonotonicMicros() + (drain_ms > 0 ? drain_ms : 30'000) * 1000;
   SetDraining(true);
   AwaitLastConnection();
@@ -136,7 +162,7 @@ void Server::AwaitLastConnection() {
   shutdown_poll_.expires_after(kShutdownPoll);
   shutdown_poll_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    const uint32_t open = workers_->open_connections();
+    const uint32_t open = workers_ == nullptr ? 0 : workers_->open_connections();
     if (open > 0 && base::MonotonicMicros() < shutdown_deadline_micros_) {
       AwaitLastConnection();
       return;

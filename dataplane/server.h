@@ -16,7 +16,7 @@
 namespace sluice {
 
 struct ServerOptions {
-  int workers = 1;
+  int workers = 0;  // 0: as the first snapshot's settings say, else one for each CPU.
   std::string bind_host;
   std::string access_log_path;  // Wins over the settings; empty: as they say.
 };
@@ -34,7 +34,7 @@ class Server final : public control::Dataplane {
   void Discard() override;
   void Commit(std::function<void()> on_effective) override;
   void SetDraining(bool draining) override;
-  bool draining() const override { return workers_->draining(); }
+  bool draining() const override { return workers_ != nullptr && workers_->draining(); }
   bool serving() const override { return effective_; }
   void FillReport(v1::Report* report) const override;
   nlohmann::json DumpClusters() const override;
@@ -49,14 +49,19 @@ class Server final : public control::Dataplane {
   // Ends the workers. Nothing is served afterwards.
   void Stop();
 
-  observe::Registry& registry() { return registry_; }
-  observe::AccessLog& access_log() { return access_log_; }
+  const observe::Registry& registry() const { return registry_; }
+  uint64_t access_log_dropped() const {
+    return access_log_ == nullptr ? 0 : access_log_->dropped_total();
+  }
   const upstream::HealthMonitor& health() const { return health_; }
-  const runtime::RuntimeConfig* current() const { return workers_->current(); }
+  const runtime::RuntimeConfig* current() const {
+    return workers_ == nullptr ? nullptr : workers_->current();
+  }
   // Seconds since the current snapshot became effective, and what its swap took.
   int64_t effective_since_unix_ms() const { return effective_since_unix_ms_; }
 
  private:
+  void StartWorkers(int configured);
   void RotateTicketKeys();
   void AwaitLastConnection();
   absl::Status ConfigureAccessLog(const v1::Settings& settings);
@@ -64,10 +69,10 @@ class Server final : public control::Dataplane {
   boost::asio::io_context& context_;
   const ServerOptions options_;
   observe::Registry registry_;
-  observe::AccessLog access_log_;
+  std::unique_ptr<observe::AccessLog> access_log_;  // Null until the workers run.
   tls::TicketKeys ticket_keys_;
   upstream::HealthMonitor health_;
-  std::unique_ptr<worker::WorkerSet> workers_;
+  std::unique_ptr<worker::WorkerSet> workers_;  // Null until their number is known.
   std::shared_ptr<const runtime::RuntimeConfig> prepared_;
   std::vector<v1::CertificateStatus> prepared_certificates_, certificates_;
   uint64_t requests_at_commit_ = 0;

@@ -26,11 +26,11 @@ void Server::FillReport(v1::Report* report) const {
   for (const uint64_t count : totals.latency_cumulative) report->add_latency_buckets(count);
   report->set_bytes_received_total(totals.bytes_received);
   report->set_bytes_sent_total(totals.bytes_sent);
-  report->set_downstream_connections(workers_->open_connections());
+  report->set_downstream_connections(workers_ == nullptr ? 0 : workers_->open_connections());
   report->set_requests_by_current_version(totals.requests - requests_at_commit_);
-  if (workers_->current() != nullptr) {
-    *report->mutable_current() = workers_->current()->version;
-    for (const auto& cluster : workers_->current()->clusters) {
+  if (current() != nullptr) {
+    *report->mutable_current() = current()->version;
+    for (const auto& cluster : current()->clusters) {
       for (const upstream::EndpointSpec& endpoint : cluster->endpoints) {
         const upstream::EndpointHealth::Status status = endpoint.health->status();
         v1::EndpointHealth* health = report->add_endpoints();
@@ -49,8 +49,8 @@ void Server::FillReport(v1::Report* report) const {
 
 json Server::DumpClusters() const {
   json clusters = json::array();
-  if (workers_->current() == nullptr) return clusters;
-  for (const auto& cluster : workers_->current()->clusters) {
+  if (current() == nullptr) return clusters;
+  for (const auto& cluster : current()->clusters) {
     json endpoints = json::array();
     for (const auto& endpoint : cluster->endpoints) endpoints.push_back(EndpointJson(endpoint));
     clusters.push_back({{"name", cluster->name},
@@ -62,8 +62,8 @@ json Server::DumpClusters() const {
 
 json Server::DumpListeners() const {
   json listeners = json::array();
-  if (workers_->current() == nullptr) return listeners;
-  for (const auto& service : workers_->current()->services) {
+  if (current() == nullptr) return listeners;
+  for (const auto& service : current()->services) {
     const std::string bound = workers_->BoundAddress(service->address);
     listeners.push_back({{"service", service->name},
                          {"address", bound},
@@ -77,6 +77,7 @@ json Server::DumpListeners() const {
 
 json Server::DumpConnections() const {
   json connections = json::array();
+  if (workers_ == nullptr) return connections;
   for (const worker::ConnectionInfo& info : workers_->ListConnections()) {
     connections.push_back({{"service", info.service},
                            {"peer", info.connection.peer},
@@ -110,13 +111,13 @@ json Server::DumpStats() const {
                       {"response_body_bytes", sums.response_body_bytes}});
   });
   return {{"requests_total", totals.requests},
-          {"connections", workers_->open_connections()},
+          {"connections", workers_ == nullptr ? 0 : workers_->open_connections()},
           {"bytes_received", totals.bytes_received},
           {"bytes_sent", totals.bytes_sent},
-          {"workers", workers_->size()},
-          {"draining", workers_->draining()},
+          {"workers", workers_ == nullptr ? 0 : workers_->size()},
+          {"draining", draining()},
           {"effective_since_unix_ms", effective_since_unix_ms_},
-          {"access_log_dropped", access_log_.dropped_total()},
+          {"access_log_dropped", access_log_dropped()},
           {"routes", std::move(routes)}};
 }
 

@@ -6,8 +6,9 @@
 
 namespace sluice::build {
 
-// Added, removed, changed resources; for changed ones the fields, by protobuf reflection, routes matched
-// by name. Private keys appear as "sha256:..." only.
-std::vector<v1::ResourceChange> DiffResources(const snapshot::Resources& from, const snapshot::Resources& to);
+// Added, removed, changed resources; for changed ones the fields, by protobuf reflection, routes
+// matched by name. Private keys appear as "sha256:..." only.
+std::vector<v1::ResourceChange> DiffResources(const snapshot::Resources& from,
+                                              const snapshot::Resources& to);
 
 }  // namespace sluice::build

@@ -6,8 +6,9 @@
 
 namespace sluice::build {
 
-// Errors (kInvalidArgument) name what is wrong with the URL or the service. Health of endpoints is left to
-// the caller, who knows the nodes.
-absl::StatusOr<v1::ExplainResponse> Explain(const snapshot::Resources& resources, const v1::ExplainRequest& request);
+// Errors (kInvalidArgument) name what is wrong with the URL or the service. Health of endpoints is
+// left to the caller, who knows the nodes.
+absl::StatusOr<v1::ExplainResponse> Explain(const snapshot::Resources& resources,
+                                            const v1::ExplainRequest& request);
 
 }  // namespace sluice::build

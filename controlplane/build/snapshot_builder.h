@@ -1,6 +1,7 @@
 // From a document to the resources of a snapshot, with every problem found on the way.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,8 +13,8 @@
 
 namespace sluice::build {
 
-// Where a resource, or a field of one, was written. Keys: "kind/name" and "kind/name#field.path" with the
-// same field paths as v1::ResourceError.field; value "file:line:column".
+// Where a resource, or a field of one, was written. Keys: "kind/name" and "kind/name#field.path"
+// with the same field paths as v1::ResourceError.field; value "file:line:column".
 using SourceMap = std::map<std::string, std::string>;
 
 struct BuildResult {
@@ -25,11 +26,16 @@ struct BuildResult {
   bool ok() const;
 };
 
-// Reads, fills defaults, resolves references, validates, runs the document's `tests:`. Certificates and
-// other files named in the YAML are taken from `document.referenced` when present there under that path,
-// else read from disk (relative to the document's folder) by the controller. Never throws, never takes
-// more than 256 MB whatever the document.
-BuildResult BuildSnapshot(const v1::Document& document);
+struct BuildOptions {
+  bool read_disk = true;  // Else only `document.referenced` is there.
+  int64_t now_unix = 0;   // What certificates' expiry is judged by; 0: the clock.
+};
+
+// Reads, fills defaults, resolves references, validates, runs the document's `tests:`. Certificates
+// and other files named in the YAML are taken from `document.referenced` when present there under
+// that path, else read from disk (relative to the document's folder) by the controller. Never
+// throws, never takes more than 256 MB whatever the document.
+BuildResult BuildSnapshot(const v1::Document& document, const BuildOptions& options = {});
 
 // Fills `source` of each error from the map: the most specific place known.
 void AttachSources(const SourceMap& sources, std::vector<v1::ResourceError>* errors);

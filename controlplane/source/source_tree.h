@@ -1,4 +1,5 @@
-// The files of a document, read whole: one YAML file, or a directory's *.yaml and *.yml in name order.
+// The files of a document, read whole: one YAML file, or a directory's *.yaml and *.yml in name
+// order.
 #pragma once
 
 #include <string>
@@ -10,7 +11,8 @@ namespace sluice::source {
 
 inline constexpr size_t kDocumentBytesMax = 32 * 1024 * 1024;
 
-// Larger than the limit, missing, not a regular file, unreadable: an error that says so and what to do.
+// Larger than the limit, missing, not a regular file, unreadable: an error that says so and what to
+// do.
 absl::StatusOr<v1::Document> ReadDocument(const std::string& path);
 
 }  // namespace sluice::source

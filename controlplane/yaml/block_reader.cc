@@ -35,37 +35,29 @@ std::string_view KindText(Node node) {
   return "nothing";
 }
 
-std::string WordsOf(std::span<const Choice> choices) {
-  std::string words;
-  for (size_t i = 0; i < choices.size(); ++i) {
-    if (i > 0) words += i + 1 == choices.size() ? " or " : ", ";
-    words += choices[i].word;
-  }
-  return words;
-}
-
-template <typename Range, typename Name>
-std::string_view Nearest(std::string_view word, const Range& range, Name name) {
+std::string_view NearestKey(std::string_view word, const Block& block) {
   if (word.size() > kSuggestedBytesMax) return {};
   std::vector<std::string_view> words;
-  for (const auto& item : range) words.push_back(name(item));
+  for (const Key& key : block.keys) words.push_back(key.name);
   return base::NearestWord(word, words);
 }
 
-// The message that holds the last field of `path`, made on the way. Null when `only_existing` and the
-// way leads through an action of a oneof that was not taken.
+// The message that holds the last field of `path`, made on the way. Null when `only_existing` and
+// the way leads through an action of a oneof that was not taken.
 Message* Descend(Message* message, const std::vector<const FieldDescriptor*>& path,
                  bool only_existing) {
   for (size_t i = 0; i + 1 < path.size(); ++i) {
     const Reflection* reflection = message->GetReflection();
-    const bool absent = path[i]->containing_oneof() != nullptr && !reflection->HasField(*message, path[i]);
+    const bool absent =
+        path[i]->containing_oneof() != nullptr && !reflection->HasField(*message, path[i]);
     if (absent && only_existing) return nullptr;
     message = reflection->MutableMessage(message, path[i]);
   }
   return message;
 }
 
-void SetScalar(Message* message, const FieldDescriptor* field, std::string_view text, int64_t number) {
+void SetScalar(Message* message, const FieldDescriptor* field, std::string_view text,
+               int64_t number) {
   const Reflection* reflection = message->GetReflection();
   switch (field->cpp_type()) {
     case FieldDescriptor::CPPTYPE_UINT32:
@@ -109,7 +101,7 @@ std::string Path::ToString() const {
   }
   std::string text;
   for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
-    if ((*frame)->key_.empty()) {
+    if ((*frame)->index_ != kNoIndex) {
       text += fmt::format("[{}]", (*frame)->index_);
     } else {
       if (!text.empty()) text += '.';
@@ -200,27 +192,30 @@ Found BlockReader::Read(const Block& block, Node node, const Path& path, Message
     Refuse(node, path, fmt::format("the key '{}' is missing", block.keys[i].name));
   }
   CheckExactlyOne(&found, path);
-  if (message != nullptr) {
-    for (size_t i = 0; i < block.keys.size(); ++i) {
-      const Key& key = block.keys[i];
-      if (found.values_[i] || fields[i].empty()) continue;
-      Message* holder = nullptr;
-      const bool filled = !key.initial.empty() || (key.kind == KeyKind::kBlock && key.without.empty());
-      if (filled) holder = Descend(message, fields[i], true);
-      if (holder == nullptr) continue;
-      if (key.kind == KeyKind::kBlock) {
-        ApplyDefaults(*key.block, holder->GetReflection()->MutableMessage(holder, fields[i].back()));
-      } else {
-        ApplyDefault(key, holder, fields[i].back());
-      }
-    }
+  for (size_t i = 0; message != nullptr && i < block.keys.size(); ++i) {
+    if (!found.values_[i]) ApplyDefault(block.keys[i], fields[i], message);
   }
   return found;
 }
 
 void BlockReader::ApplyDefaults(const Block& block, Message* message) {
-  const std::vector<FieldPath> fields = FieldsOf(block);
+  const std::vector<FieldPath>& fields = FieldsOf(block);
   for (size_t i = 0; i < block.keys.size(); ++i) ApplyDefault(block.keys[i], fields[i], message);
+}
+
+void BlockReader::ApplyDefault(const Key& key, const FieldPath& field, Message* message) {
+  const bool is_block = key.kind == KeyKind::kBlock;
+  const bool has_default = is_block ? key.without.empty() : !key.initial.empty();
+  if (field.empty() || !has_default) return;
+  Message* holder = Descend(message, field, true);
+  if (holder == nullptr) return;
+  if (is_block) {
+    return ApplyDefaults(*key.block, holder->GetReflection()->MutableMessage(holder, field.back()));
+  }
+  int64_t number = 0;
+  const std::string wrong = ParseWord(key, key.initial, &number);
+  SLUICE_CHECK(wrong.empty());  // A default the table itself forbids.
+  SetScalar(holder, field.back(), key.initial, number);
 }
 
 bool BlockReader::ExpectList(Node node, const Path& path, size_t items_max) {
@@ -229,12 +224,14 @@ bool BlockReader::ExpectList(Node node, const Path& path, size_t items_max) {
     return Refuse(node, path, "the key has no value; give it one, or remove it");
   }
   if (node.kind() != NodeKind::kList) {
-    return Refuse(node, path, fmt::format("must be a list ('- ...' lines), not {}", KindText(node)));
+    return Refuse(node, path,
+                  fmt::format("must be a list ('- ...' lines), not {}", KindText(node)));
   }
   size_t items = 0;
   for (Node item = node.first(); item; item = item.next_in(node)) ++items;
   if (items <= items_max) return true;
-  return Refuse(node, path, fmt::format("{} entries are too many; {} are allowed", items, items_max));
+  return Refuse(node, path,
+                fmt::format("{} entries are too many; {} are allowed", items, items_max));
 }
 
 bool BlockReader::Refuse(Node node, const Path& path, std::string_view message) {
@@ -243,10 +240,10 @@ bool BlockReader::Refuse(Node node, const Path& path, std::string_view message) 
 }
 
 void BlockReader::ReportUnknownKey(const Block& block, Node key, const Path& path) {
-  const std::string_view nearest =
-      Nearest(key.text(), block.keys, [](const Key& known) { return known.name; });
+  const std::string_view nearest = NearestKey(key.text(), block);
   if (!nearest.empty()) {
-    Refuse(key, path, fmt::format("unknown key {}; did you mean '{}'?", Quoted(key.text()), nearest));
+    Refuse(key, path,
+           fmt::format("unknown key {}; did you mean '{}'?", Quoted(key.text()), nearest));
     return;
   }
   std::string known;
@@ -300,7 +297,8 @@ bool BlockReader::ReadKey(const Key& key, const FieldPath& field, Node node, con
   }
   Value value;
   if (!ReadScalar(key, node, path, &value)) return false;
-  if (kept) SetScalar(Descend(target.message, field, false), field.back(), value.text, value.number);
+  if (kept)
+    SetScalar(Descend(target.message, field, false), field.back(), value.text, value.number);
   return true;
 }
 
@@ -339,7 +337,8 @@ bool BlockReader::ReadList(const Key& key, const FieldPath& field, Node node, co
 
 bool BlockReader::ReadTextMap(const Key& key, Node node, const Path& path) {
   if (node.kind() != NodeKind::kMapping) {
-    return Refuse(node, path, fmt::format("must be a mapping (key: value), not {}", KindText(node)));
+    return Refuse(node, path,
+                  fmt::format("must be a mapping (key: value), not {}", KindText(node)));
   }
   Key value_key = key;
   value_key.kind = KeyKind::kText;
@@ -360,35 +359,18 @@ bool BlockReader::ReadScalar(const Key& key, Node node, const Path& path, Value*
   if (node.kind() == NodeKind::kNull) return Refuse(node, path, "the value is empty; give it one");
   const bool is_text = key.kind == KeyKind::kText || key.kind == KeyKind::kChoice;
   if (node.kind() != NodeKind::kScalar) {
-    const std::string_view wanted = is_text                           ? "a text"
-                                    : key.kind == KeyKind::kFlag      ? "true or false"
-                                    : key.kind == KeyKind::kDuration  ? "a duration like 5s"
-                                                                      : "a whole number";
+    const std::string_view wanted = is_text                          ? "a text"
+                                    : key.kind == KeyKind::kFlag     ? "true or false"
+                                    : key.kind == KeyKind::kDuration ? "a duration like 5s"
+                                                                     : "a whole number";
     return Refuse(node, path, fmt::format("must be {}, not {}", wanted, KindText(node)));
   }
   value->text = node.text();
   if (!base::IsUtf8(value->text)) return Refuse(node, path, "the text is not UTF-8");
-  std::string wrong;
-  switch (key.kind) {
-    case KeyKind::kFlag:
-      wrong = ParseFlag(node, &value->number);
-      if (key.inverted) value->number = value->number == 0 ? 1 : 0;
-      break;
-    case KeyKind::kInteger:
-      wrong = ParseInteger(value->text, key.min, key.max, &value->number);
-      if (wrong.empty() && node.quoted()) {
-        wrong = fmt::format("must be a number, not a text; remove the quotes around {}", value->text);
-      }
-      value->number *= wrong.empty() ? key.scale : 0;
-      break;
-    case KeyKind::kDuration:
-      wrong = CheckDuration(key, value->text, &value->number);
-      break;
-    case KeyKind::kChoice:
-      wrong = ChooseWord(key, value->text, &value->number);
-      break;
-    default:
-      if (key.check != nullptr) wrong = key.check(value->text);
+  std::string wrong = ParseWord(key, value->text, &value->number);
+  const bool bare = key.kind == KeyKind::kFlag || key.kind == KeyKind::kInteger;
+  if (wrong.empty() && bare && node.quoted()) {
+    wrong = fmt::format("must not be a text; remove the quotes around {}", value->text);
   }
   return wrong.empty() || Refuse(node, path, wrong);
 }

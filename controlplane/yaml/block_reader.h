@@ -1,5 +1,5 @@
-// Reads mappings of the document into messages by the tables of format.h, reporting whatever does not
-// fit them.
+// Reads mappings of the document into messages by the tables of format.h, reporting whatever does
+// not fit them.
 #pragma once
 
 #include <google/protobuf/message.h>
@@ -18,7 +18,8 @@
 
 namespace sluice::yaml {
 
-// Where in the document we are: services[0].routes[1].host. Frames on the stack; text only when asked.
+// Where in the document we are: services[0].routes[1].host. Frames on the stack; text only when
+// asked.
 class Path {
  public:
   Path() = default;
@@ -30,9 +31,11 @@ class Path {
   std::string ToString() const;
 
  private:
+  static constexpr size_t kNoIndex = static_cast<size_t>(-1);
+
   const Path* const parent_ = nullptr;
   const std::string_view key_;
-  const size_t index_ = 0;
+  const size_t index_ = kNoIndex;
 };
 
 // Where the fields of a message were written: paths as in v1::ResourceError.field.
@@ -71,8 +74,8 @@ class BlockReader {
  public:
   explicit BlockReader(Problems* problems) : problems_(problems) {}
 
-  // Keys with a `field` go into `message` (null for blocks without one), with their defaults where they
-  // are left out. `places`, if not null, learns of every field written, under `prefix`.
+  // Keys with a `field` go into `message` (null for blocks without one), with their defaults where
+  // they are left out. `places`, if not null, learns of every field written, under `prefix`.
   Found Read(const Block& block, Node node, const Path& path, google::protobuf::Message* message,
              FieldPlaces* places, const std::string& prefix);
 
@@ -95,6 +98,7 @@ class BlockReader {
   };
 
   const std::vector<FieldPath>& FieldsOf(const Block& block);
+  void ApplyDefault(const Key& key, const FieldPath& field, google::protobuf::Message* message);
   bool ReadKey(const Key& key, const FieldPath& field, Node node, const Path& path,
                const Target& target);
   bool ReadList(const Key& key, const FieldPath& field, Node node, const Path& path,
@@ -110,7 +114,8 @@ class BlockReader {
   size_t blocks_ = 0;
 };
 
-// A whole number as the format wants it; what is wrong otherwise.
-std::string ParseInteger(std::string_view text, int64_t min, int64_t max, int64_t* value);
+// One value as its key wants it: the number it stands for (milliseconds of a duration, 1 for true,
+// the enum's number of a choice). Returns what is wrong with it, or nothing.
+std::string ParseWord(const Key& key, std::string_view text, int64_t* number);
 
 }  // namespace sluice::yaml

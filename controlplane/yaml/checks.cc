@@ -15,9 +15,8 @@ constexpr size_t kPathBytesMax = 4096;
 constexpr size_t kUrlBytesMax = 16 * 1024;
 
 bool HasControls(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<uint8_t>(c) < 0x20 || c == 0x7F;
-  });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7F; });
 }
 
 }  // namespace
@@ -38,9 +37,10 @@ std::string CheckNodeAddress(std::string_view text) {
   const auto address = base::ResolveNumeric(text);
   const auto split = base::ParseHostPort(text);
   if (!address.ok() && split.ok()) {
-    return fmt::format("{} is not the address of a node; write its IP address and port, like "
-                       "10.0.1.1:8080",
-                       Quoted(text));
+    return fmt::format(
+        "{} is not the address of a node; write its IP address and port, like "
+        "10.0.1.1:8080",
+        Quoted(text));
   }
   if (address.ok() && address->is_unspecified()) {
     return fmt::format("{} is no address to connect to; give the server's own", Quoted(text));
@@ -59,8 +59,10 @@ std::string CheckHostPattern(std::string_view text) {
     return fmt::format("{} is a URL; write only the host name", Quoted(text));
   }
   if (text.ends_with('.')) return fmt::format("{} ends with a dot; leave it out", Quoted(text));
-  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) >= 0x80; })) {
-    return fmt::format("{} is not ASCII; write international names in their xn-- form", Quoted(text));
+  if (std::any_of(text.begin(), text.end(),
+                  [](char c) { return static_cast<uint8_t>(c) >= 0x80; })) {
+    return fmt::format("{} is not ASCII; write international names in their xn-- form",
+                       Quoted(text));
   }
   return config::HostPatternProblem(LowerCase(text));
 }
@@ -80,8 +82,8 @@ std::string CheckHashOn(std::string_view text) {
   if (text == "client_ip" || text == "path") return {};
   const std::string_view kind = text.substr(0, text.find(':'));
   const std::string_view name = kind.size() < text.size() ? text.substr(kind.size() + 1) : "";
-  const bool query_name = !name.empty() && name.find_first_of("&=# ") == std::string_view::npos &&
-                          !HasControls(name);
+  const bool query_name =
+      !name.empty() && name.find_first_of("&=# ") == std::string_view::npos && !HasControls(name);
   if ((kind == "header" || kind == "cookie") && config::IsToken(name)) return {};
   if (kind == "query" && query_name) return {};
   return fmt::format(

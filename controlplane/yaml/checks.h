@@ -1,5 +1,5 @@
-// What a text must be to stand for a name, a host, an address...: those of common/config/words.h in the
-// terms of the document, and the few that only the document needs.
+// What a text must be to stand for a name, a host, an address...: those of common/config/words.h in
+// the terms of the document, and the few that only the document needs.
 //
 // Each returns what is wrong, with the remedy, or nothing.
 #pragma once

@@ -99,7 +99,8 @@ constexpr Key kRouteKeys[] = {
      .required = true,
      .check = config::NameProblem},
     {.name = "host",
-     .doc = "Exact ('www.example.com'), by suffix ('*.example.com', any number of labels) or '*'. Case "
+     .doc = "Exact ('www.example.com'), by suffix ('*.example.com', any number of labels) or '*'. "
+            "Case "
             "does not count, the port is ignored.",
      .example = "'www.example.com'",
      .field = "host",
@@ -113,15 +114,17 @@ constexpr Key kRouteKeys[] = {
      .check = CheckPathPrefix},
     {.name = "strip_prefix",
      .doc = "Removed from the path sent upstream, which is told in X-Forwarded-Prefix: with "
-            "'/api/v1/users', /api/v1/users/123 becomes /123. It is path_prefix or its first segments.",
+            "'/api/v1/users', /api/v1/users/123 becomes /123. It is path_prefix or its first "
+            "segments.",
      .example = "'/api/v1/users'",
      .field = "forward.strip_prefix",
      .without = "the path is sent as it is",
      .check = CheckPathPrefix},
     {.name = "upstreams",
      .kind = KeyKind::kBlocks,
-     .doc = "Where the requests go. Several share them by `weight`. An entry with only a name (and a "
-            "weight) means the upstream of that name anywhere in the document.",
+     .doc =
+         "Where the requests go. Several share them by `weight`. An entry with only a name (and a "
+         "weight) means the upstream of that name anywhere in the document.",
      .example = "[{name: 'users-service', nodes: [{addr: '10.0.1.1:8080'}]}]",
      .without = "respond or redirect",
      .block = &kUpstream},
@@ -133,8 +136,9 @@ constexpr Key kRouteKeys[] = {
      .check = config::AuthorityProblem},
     {.name = "keep_encoded_slashes",
      .kind = KeyKind::kFlag,
-     .doc = "Passes %2F on as it is. Else such paths are refused (400), since upstreams disagree on "
-            "them.",
+     .doc =
+         "Passes %2F on as it is. Else such paths are refused (400), since upstreams disagree on "
+         "them.",
      .example = "true",
      .field = "forward.keep_encoded_slashes",
      .initial = "false"},
@@ -178,12 +182,13 @@ constexpr std::string_view kActions[] = {"upstreams", "respond", "redirect"};
 
 }  // namespace
 
-const constinit Block kRoute = {
-    .title = "services[].routes[]",
-    .doc = "What becomes of the requests that match. A route with neither host nor path_prefix matches "
-           "every request.",
-    .message = v1::Route::descriptor,
-    .keys = kRouteKeys,
-    .exactly_one_of = kActions};
+const constinit Block kRoute = {.title = "services[].routes[]",
+                                .doc =
+                                    "What becomes of the requests that match. A route with neither "
+                                    "host nor path_prefix matches "
+                                    "every request.",
+                                .message = v1::Route::descriptor,
+                                .keys = kRouteKeys,
+                                .exactly_one_of = kActions};
 
 }  // namespace sluice::yaml

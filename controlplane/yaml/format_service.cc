@@ -52,8 +52,9 @@ constexpr Key kTlsKeys[] = {
      .check = CheckFile},
     {.name = "certificates",
      .kind = KeyKind::kBlocks,
-     .doc = "Further certificates, chosen by the name the client asks for (SNI). The first of all is "
-            "the default.",
+     .doc =
+         "Further certificates, chosen by the name the client asks for (SNI). The first of all is "
+         "the default.",
      .example = "[{cert_path: 'b.pem', key_path: 'b.key'}]",
      .without = "none but cert_path",
      .block = &kCertificate},
@@ -134,7 +135,7 @@ constexpr Key kLimitKeys[] = {
      .doc = "Size of a request target. Beyond it: 414.",
      .example = "16384",
      .field = "target_bytes",
-     .initial = "16384",
+     .without = "16384, or header_bytes if that is less",
      .min = 16,
      .max = 1 << 20},
     {.name = "body_bytes",
@@ -178,7 +179,8 @@ constexpr Key kServiceKeys[] = {
      .block = &kTls},
     {.name = "trusted_proxies",
      .kind = KeyKind::kTexts,
-     .doc = "CIDR blocks of proxies in front of this one, whose X-Forwarded-* and X-Request-ID count.",
+     .doc =
+         "CIDR blocks of proxies in front of this one, whose X-Forwarded-* and X-Request-ID count.",
      .example = "['10.0.0.0/8']",
      .field = "trusted_proxies",
      .without = "server.trusted_proxies",

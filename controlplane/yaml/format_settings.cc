@@ -1,7 +1,7 @@
 // The keys of `server`, `admin`, `metrics`, `logging`, and the document that holds everything.
-#include "controlplane/yaml/format.h"
-#include "controlplane/yaml/checks.h"
 #include "common/config/words.h"
+#include "controlplane/yaml/checks.h"
+#include "controlplane/yaml/format.h"
 #include "sluice/v1/settings.pb.h"
 
 namespace sluice::yaml {
@@ -11,11 +11,11 @@ constexpr Choice kLogLevels[] = {{"trace"}, {"debug"}, {"info"}, {"warn"}, {"err
 
 // The fields of an access log line, in the order of docs/reference/log-fields.md.
 constexpr Choice kLogFields[] = {
-    {"time"},        {"request_id"},     {"trace_id"},       {"client"},      {"peer"},
-    {"method"},      {"scheme"},         {"host"},           {"path"},        {"query"},
-    {"protocol"},    {"status"},         {"service"},        {"route"},       {"upstream"},
-    {"endpoint"},    {"attempts"},       {"request_bytes"},  {"response_bytes"}, {"duration_ms"},
-    {"connect_ms"},  {"upstream_ms"},    {"failure"},        {"user_agent"},  {"referer"},
+    {"time"},       {"request_id"},  {"trace_id"},      {"client"},         {"peer"},
+    {"method"},     {"scheme"},      {"host"},          {"path"},           {"query"},
+    {"protocol"},   {"status"},      {"service"},       {"route"},          {"upstream"},
+    {"endpoint"},   {"attempts"},    {"request_bytes"}, {"response_bytes"}, {"duration_ms"},
+    {"connect_ms"}, {"upstream_ms"}, {"failure"},       {"user_agent"},     {"referer"},
     {"version"},
 };
 
@@ -43,7 +43,8 @@ constexpr Key kServerKeys[] = {
      .choices = kLogFormats},
     {.name = "drain_timeout_secs",
      .kind = KeyKind::kInteger,
-     .doc = "How long the connections of a listener that closes, or of a proxy that stops, may go on.",
+     .doc =
+         "How long the connections of a listener that closes, or of a proxy that stops, may go on.",
      .example = "30",
      .field = "drain_timeout_ms",
      .initial = "30",
@@ -51,18 +52,20 @@ constexpr Key kServerKeys[] = {
      .scale = 1000},
     {.name = "trusted_proxies",
      .kind = KeyKind::kTexts,
-     .doc = "CIDR blocks of proxies in front of this one, whose X-Forwarded-* and X-Request-ID count. "
-            "For every service that names none itself.",
+     .doc =
+         "CIDR blocks of proxies in front of this one, whose X-Forwarded-* and X-Request-ID count. "
+         "For every service that names none itself.",
      .example = "['10.0.0.0/8', '192.168.1.7']",
      .without = "nobody is trusted",
      .check = CheckCidr},
 };
 }  // namespace
 
-const constinit Block kServer = {.title = "server",
-                           .doc = "What applies to the whole of every proxy. A proxy's own flags win.",
-                           .message = v1::Settings::descriptor,
-                           .keys = kServerKeys};
+const constinit Block kServer = {
+    .title = "server",
+    .doc = "What applies to the whole of every proxy. A proxy's own flags win.",
+    .message = v1::Settings::descriptor,
+    .keys = kServerKeys};
 
 namespace {
 
@@ -82,11 +85,13 @@ constexpr Key kAdminKeys[] = {
 };
 }  // namespace
 
-const constinit Block kAdmin = {.title = "admin",
-                          .doc = "The admin API of each proxy. Left out, it is served at its default "
-                                 "address.",
-                          .message = v1::HttpEndpoint::descriptor,
-                          .keys = kAdminKeys};
+const constinit Block kAdmin = {
+    .title = "admin",
+    .doc =
+        "The admin API of each proxy. Left out, it is served at its default "
+        "address.",
+    .message = v1::HttpEndpoint::descriptor,
+    .keys = kAdminKeys};
 
 namespace {
 
@@ -106,11 +111,13 @@ constexpr Key kMetricsKeys[] = {
 };
 }  // namespace
 
-const constinit Block kMetrics = {.title = "metrics",
-                            .doc = "The Prometheus metrics of each proxy. Left out, they are served at "
-                                   "their default address.",
-                            .message = v1::HttpEndpoint::descriptor,
-                            .keys = kMetricsKeys};
+const constinit Block kMetrics = {
+    .title = "metrics",
+    .doc =
+        "The Prometheus metrics of each proxy. Left out, they are served at "
+        "their default address.",
+    .message = v1::HttpEndpoint::descriptor,
+    .keys = kMetricsKeys};
 
 namespace {
 
@@ -158,9 +165,9 @@ constexpr Key kLoggingKeys[] = {
 }  // namespace
 
 const constinit Block kLogging = {.title = "logging",
-                            .doc = "What the proxies write down about requests.",
-                            .message = v1::Settings::descriptor,
-                            .keys = kLoggingKeys};
+                                  .doc = "What the proxies write down about requests.",
+                                  .message = v1::Settings::descriptor,
+                                  .keys = kLoggingKeys};
 
 namespace {
 
@@ -197,18 +204,20 @@ constexpr Key kDocumentKeys[] = {
      .block = &kSharedUpstream},
     {.name = "tests",
      .kind = KeyKind::kBlocks,
-     .doc = "Requests and what must become of them. They run whenever the document is validated, and "
-            "before it is applied; one that fails refuses the document.",
+     .doc =
+         "Requests and what must become of them. They run whenever the document is validated, and "
+         "before it is applied; one that fails refuses the document.",
      .example = "[{name: 'users', request: {url: 'http://a.test/api'}, expect: {route: 'users'}}]",
      .block = &kTest},
 };
 
 }  // namespace
 
-const constinit Block kDocumentBlock = {
-    .title = "(document)",
-    .doc = "One file, or a directory of them read in name order: `services`, `upstreams` and `tests` are "
-           "joined, every other block may occur in one file only.",
-    .keys = kDocumentKeys};
+const constinit Block kDocumentBlock = {.title = "(document)",
+                                        .doc =
+                                            "One file, or a directory of them read in name order: "
+                                            "`services`, `upstreams` and `tests` are "
+                                            "joined, every other block may occur in one file only.",
+                                        .keys = kDocumentKeys};
 
 }  // namespace sluice::yaml

@@ -59,10 +59,9 @@ constexpr Key kExpectKeys[] = {
 
 const constinit Block kTestRequest = {
     .title = "tests[].request", .doc = "A request.", .keys = kRequestKeys};
-const constinit Block kTestExpect = {
-    .title = "tests[].expect",
-    .doc = "What must become of it; name one thing at least.",
-    .keys = kExpectKeys};
+const constinit Block kTestExpect = {.title = "tests[].expect",
+                                     .doc = "What must become of it; name one thing at least.",
+                                     .keys = kExpectKeys};
 
 namespace {
 
@@ -88,9 +87,11 @@ constexpr Key kTestKeys[] = {
 
 }  // namespace
 
-const constinit Block kTest = {.title = "tests[]",
-                               .doc = "A request and what must become of it, by the very code the proxies "
-                                      "run.",
-                               .keys = kTestKeys};
+const constinit Block kTest = {
+    .title = "tests[]",
+    .doc =
+        "A request and what must become of it, by the very code the proxies "
+        "run.",
+    .keys = kTestKeys};
 
 }  // namespace sluice::yaml

@@ -22,7 +22,8 @@ constexpr Choice kSchemas[] = {{"tcp", v1::HealthCheck::TCP}, {"http", v1::Healt
 constexpr Key kHealthCheckKeys[] = {
     {.name = "schema",
      .kind = KeyKind::kChoice,
-     .doc = "tcp: a node is healthy that accepts connections. http: that answers a GET as expected.",
+     .doc =
+         "tcp: a node is healthy that accepts connections. http: that answers a GET as expected.",
      .example = "'http'",
      .field = "schema",
      .initial = "tcp",
@@ -123,7 +124,8 @@ constexpr Block kNode = {.title = "upstreams[].nodes[]",
 constexpr Key kTlsKeys[] = {
     {.name = "enabled",
      .kind = KeyKind::kFlag,
-     .doc = "Whether TLS is spoken to the nodes without an `sni` of their own. To those with one it is "
+     .doc = "Whether TLS is spoken to the nodes without an `sni` of their own. To those with one "
+            "it is "
             "always.",
      .example = "true",
      .field = "enabled",
@@ -136,8 +138,9 @@ constexpr Key kTlsKeys[] = {
      .check = config::SniProblem},
     {.name = "verify",
      .kind = KeyKind::kFlag,
-     .doc = "Whether the nodes' certificates are verified. Without it anyone on the way can read and "
-            "change everything.",
+     .doc =
+         "Whether the nodes' certificates are verified. Without it anyone on the way can read and "
+         "change everything.",
      .example = "true",
      .field = "skip_verify",
      .initial = "true",
@@ -236,7 +239,8 @@ constexpr Key kUpstreamKeys[] = {
      .block = &kHealthCheck},
     {.name = "nodes",
      .kind = KeyKind::kBlocks,
-     .doc = "The servers. Required, except where only a name refers to an upstream defined elsewhere.",
+     .doc =
+         "The servers. Required, except where only a name refers to an upstream defined elsewhere.",
      .example = "[{addr: '10.0.1.1:8080'}, {addr: '10.0.1.2:8080'}]",
      .field = "endpoints",
      .without = "defined elsewhere",
@@ -270,7 +274,8 @@ constexpr Key kUpstreamKeys[] = {
     // Last, so that shared upstreams are all but this one.
     {.name = "weight",
      .kind = KeyKind::kInteger,
-     .doc = "Its share of the route's requests, relative to the route's other upstreams; 0 gets none.",
+     .doc =
+         "Its share of the route's requests, relative to the route's other upstreams; 0 gets none.",
      .example = "90",
      .initial = "1",
      .max = kWeightMax},
@@ -278,11 +283,10 @@ constexpr Key kUpstreamKeys[] = {
 
 }  // namespace
 
-const constinit Block kUpstream = {
-    .title = "services[].routes[].upstreams[]",
-    .doc = "A group of interchangeable nodes.",
-    .message = v1::Cluster::descriptor,
-    .keys = kUpstreamKeys};
+const constinit Block kUpstream = {.title = "services[].routes[].upstreams[]",
+                                   .doc = "A group of interchangeable nodes.",
+                                   .message = v1::Cluster::descriptor,
+                                   .keys = kUpstreamKeys};
 
 const constinit Block kSharedUpstream = {
     .title = "upstreams[]",

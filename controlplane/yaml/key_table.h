@@ -1,5 +1,5 @@
-// The shape of the tables that define the format. The reader, the "did you mean", the JSON Schema and
-// the reference are all made from them, so a key exists in all four or in none.
+// The shape of the tables that define the format. The reader, the "did you mean", the JSON Schema
+// and the reference are all made from them, so a key exists in all four or in none.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ namespace sluice::yaml {
 
 enum class KeyKind : uint8_t {
   kText,
-  kTexts,     // A list of texts.
-  kTextMap,   // A mapping of texts to texts.
-  kFlag,      // true or false.
+  kTexts,    // A list of texts.
+  kTextMap,  // A mapping of texts to texts.
+  kFlag,     // true or false.
   kInteger,
   kIntegers,  // A list of integers.
   kDuration,  // 250ms, 5s, 1m30s; milliseconds in the message.
@@ -40,10 +40,13 @@ struct Key {
   std::string_view name;
   KeyKind kind = KeyKind::kText;
   std::string_view doc;
-  std::string_view example;       // As written in YAML.
-  std::string_view field = {};    // Path in the block's message; empty: read by hand where it is needed.
+  std::string_view example;  // As written in YAML.
+  std::string_view field =
+      {};  // Path in the block's message; empty: read by hand where it is needed.
   std::string_view initial = {};  // What it is when left out, as written in YAML.
-  std::string_view without = {};  // What leaving it out means, where there is no `initial`.
+  // What leaving it out means, where there is no `initial`. A block with neither is filled with its
+  // keys' defaults when it is left out.
+  std::string_view without = {};
   bool required = false;
   bool inverted = false;  // The field says the opposite.
   int64_t min = 0;        // Integers, and durations in milliseconds.
@@ -64,7 +67,8 @@ struct Block {
 
 // Limits on lists, so that a document's size bounds what it becomes.
 inline constexpr size_t kListItemsMax = 10'000;
-inline constexpr size_t kBlocksMax = 300'000;  // Mappings read in one document.
+inline constexpr size_t kBlocksMax =
+    120'000;  // Mappings read in one document: some 5 KiB each, all counted.
 
 const Key* FindKey(const Block& block, std::string_view name);
 

@@ -61,6 +61,17 @@ Node Node::next_in(Node parent) const {
   return next < tree_->nodes_[parent.index_].end ? Node(tree_, next) : Node();
 }
 
+Node ValueOf(Node mapping, std::string_view wanted) {
+  if (!mapping || mapping.kind() != NodeKind::kMapping) return {};
+  for (Node key = mapping.first(); key;) {
+    const Node value = key.next_in(mapping);
+    if (!value) return {};
+    if (key.kind() == NodeKind::kScalar && key.text() == wanted) return value;
+    key = value.next_in(mapping);
+  }
+  return {};
+}
+
 std::unique_ptr<const Tree> Tree::Parse(const Text& text, uint32_t file, Problems* problems) {
   std::unique_ptr<Tree> tree(new Tree(file));
   MeteredInput input(text.bytes);
@@ -74,7 +85,8 @@ std::unique_ptr<const Tree> Tree::Parse(const Text& text, uint32_t file, Problem
   } catch (const YAML::Exception& e) {
     if (!builder.stopped()) builder.Stop(e.mark, Plain(e.msg));
   } catch (const std::exception& e) {
-    if (!builder.stopped()) builder.Stop(YAML::Mark(), fmt::format("cannot be parsed: {}", e.what()));
+    if (!builder.stopped())
+      builder.Stop(YAML::Mark(), fmt::format("cannot be parsed: {}", e.what()));
   }
   builder.Finish();
   if (builder.stopped()) return nullptr;

@@ -1,8 +1,8 @@
 // A YAML document as a tree of values, each with its place, built under limits.
 //
-// yaml-cpp reads the text; its events build the tree, so that what it would silently accept (duplicate
-// keys, aliases, merge keys, tags, a second document, a quote never closed) is refused here with a
-// place. A tree is immutable and may be read by any thread; nodes are handles into it.
+// yaml-cpp reads the text; its events build the tree, so that what it would silently accept
+// (duplicate keys, aliases, merge keys, tags, a second document, a quote never closed) is refused
+// here with a place. A tree is immutable and may be read by any thread; nodes are handles into it.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ inline constexpr int kDepthMax = 64;
 // Values, lists and mappings of one document. Ten thousand routes take about a twentieth.
 inline constexpr size_t kNodesMax = 2'000'000;
 // The parser queues a [..] or {..} whole before it tells anything of it: this bounds that queue.
-inline constexpr size_t kFlowIndicatorsMax = 500'000;
+inline constexpr size_t kFlowIndicatorsMax = 300'000;
 inline constexpr size_t kSilentBytesMax = 8 * 1024 * 1024;
 
 enum class NodeKind : uint8_t {
@@ -56,10 +56,14 @@ class Node {
   uint32_t index_ = 0;
 };
 
+// The value of `key` in a mapping; absent if there is none, or `mapping` is something else.
+Node ValueOf(Node mapping, std::string_view key);
+
 class Tree {
  public:
-  // Null when the text cannot be read as YAML; else the tree, in which what was refused is kRefused.
-  // `text` must outlive the tree. An empty document is a tree whose root is absent or kNull.
+  // Null when the text cannot be read as YAML; else the tree, in which what was refused is
+  // kRefused. `text` must outlive the tree. An empty document is a tree whose root is absent or
+  // kNull.
   static std::unique_ptr<const Tree> Parse(const Text& text, uint32_t file, Problems* problems);
 
   Node root() const { return nodes_.empty() ? Node() : Node(this, 0); }

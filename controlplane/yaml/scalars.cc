@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <limits>
+#include <vector>
 
+#include "common/base/nearest.h"
 #include "controlplane/yaml/block_reader.h"
+#include "controlplane/yaml/checks.h"
 
 namespace sluice::yaml {
 namespace {
@@ -68,25 +72,6 @@ std::string WithoutSeparators(std::string_view text) {
   return AllDigits(digits) ? digits : std::string();
 }
 
-}  // namespace
-
-int64_t ParseDuration(std::string_view text) {
-  // Each part is at most 10^12 hours in millionths: summed up as wide integers.
-  __extension__ using Wide = __int128;
-  Wide total = 0;
-  if (text.empty()) return -1;
-  while (!text.empty()) {
-    int64_t millionths = 0;
-    if (!TakeDecimal(&text, &millionths)) return -1;
-    const Unit* unit = TakeUnit(&text);
-    if (unit == nullptr) return -1;
-    total += Wide{millionths} * unit->milliseconds;
-    if (total > Wide{std::numeric_limits<int64_t>::max()}) return -1;
-  }
-  if (total % 1'000'000 != 0) return -1;  // Finer than a millisecond.
-  return static_cast<int64_t>(total / 1'000'000);
-}
-
 std::string ParseInteger(std::string_view text, int64_t min, int64_t max, int64_t* value) {
   const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
   if (!AllDigits(digits)) {
@@ -109,6 +94,93 @@ std::string ParseInteger(std::string_view text, int64_t min, int64_t max, int64_
     return fmt::format("{} is out of range; give {} to {}", Quoted(text), min, max);
   }
   return {};
+}
+
+std::string ParseFlag(std::string_view text, int64_t* value) {
+  *value = text == "true" ? 1 : 0;
+  if (text == "true" || text == "false") return {};
+  constexpr std::string_view kYes[] = {"yes", "on", "y", "1", "enabled"};
+  constexpr std::string_view kNo[] = {"no", "off", "n", "0", "disabled"};
+  const std::string lower = LowerCase(text.substr(0, 16));
+  if (lower == "true" || std::find(std::begin(kYes), std::end(kYes), lower) != std::end(kYes)) {
+    return fmt::format("{} is not a flag; write true", Quoted(text));
+  }
+  if (lower == "false" || std::find(std::begin(kNo), std::end(kNo), lower) != std::end(kNo)) {
+    return fmt::format("{} is not a flag; write false", Quoted(text));
+  }
+  return fmt::format("{} is not a flag; write true or false", Quoted(text));
+}
+
+std::string CheckDuration(const Key& key, std::string_view text, int64_t* milliseconds) {
+  *milliseconds = ParseDuration(text);
+  if (*milliseconds < 0) {
+    if (AllDigits(text) && text.size() < 12) {
+      return fmt::format("{} has no unit; write {}s or {}ms", Quoted(text), text, text);
+    }
+    return fmt::format("{} is not a duration; write it like 250ms, 5s, 1m30s or 1h", Quoted(text));
+  }
+  if (*milliseconds >= key.min && *milliseconds <= key.max) return {};
+  return fmt::format("{} is out of range; give {}ms to {}h", Quoted(text), key.min,
+                     key.max / kUnits[3].milliseconds);
+}
+
+std::string ChooseWord(const Key& key, std::string_view text, int64_t* number) {
+  std::vector<std::string_view> words;
+  std::string all;
+  for (const Choice& choice : key.choices) {
+    if (choice.word == text) {
+      *number = choice.number;
+      return {};
+    }
+    words.push_back(choice.word);
+    const bool last = words.size() == key.choices.size();
+    all += fmt::format("{}{}", words.size() == 1 ? "" : last ? " or " : ", ", choice.word);
+  }
+  const std::string_view nearest = text.size() > 64 ? "" : base::NearestWord(text, words);
+  if (!nearest.empty()) {
+    return fmt::format("{} is not known here; did you mean '{}'?", Quoted(text), nearest);
+  }
+  return fmt::format("{} is not known here; use {}", Quoted(text), all);
+}
+
+}  // namespace
+
+int64_t ParseDuration(std::string_view text) {
+  // Each part is at most 10^12 hours in millionths: summed up as wide integers.
+  __extension__ using Wide = __int128;
+  Wide total = 0;
+  if (text.empty()) return -1;
+  while (!text.empty()) {
+    int64_t millionths = 0;
+    if (!TakeDecimal(&text, &millionths)) return -1;
+    const Unit* unit = TakeUnit(&text);
+    if (unit == nullptr) return -1;
+    total += Wide{millionths} * unit->milliseconds;
+    if (total > Wide{std::numeric_limits<int64_t>::max()}) return -1;
+  }
+  if (total % 1'000'000 != 0) return -1;  // Finer than a millisecond.
+  return static_cast<int64_t>(total / 1'000'000);
+}
+
+std::string ParseWord(const Key& key, std::string_view text, int64_t* number) {
+  switch (key.kind) {
+    case KeyKind::kFlag: {
+      std::string wrong = ParseFlag(text, number);
+      if (key.inverted) *number = 1 - *number;
+      return wrong;
+    }
+    case KeyKind::kInteger: {
+      std::string wrong = ParseInteger(text, key.min, key.max, number);
+      if (wrong.empty()) *number *= key.scale;
+      return wrong;
+    }
+    case KeyKind::kDuration:
+      return CheckDuration(key, text, number);
+    case KeyKind::kChoice:
+      return ChooseWord(key, text, number);
+    default:
+      return key.check == nullptr ? std::string() : key.check(text);
+  }
 }
 
 }  // namespace sluice::yaml

@@ -61,7 +61,8 @@ class Scan {
     const bool control = (byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7F;
     if (control) {
       return fmt::format(
-          "a control character (0x{:02x}); write it as \"\\x{:02x}\" in double quotes if it is meant",
+          "a control character (0x{:02x}); write it as \"\\x{:02x}\" in double quotes if it is "
+          "meant",
           byte, byte);
     }
     return {};

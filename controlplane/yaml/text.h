@@ -15,8 +15,8 @@ struct Text {
   std::string_view bytes;  // Of the file, or of `normalized`.
   std::string normalized;  // Only for files with CRLF line ends.
   bool ascii = true;       // Columns in bytes are columns in characters.
-  // Lines (0-based) whose indentation has a tab. Whether that is wrong only the parser knows: a block
-  // scalar may hold such lines.
+  // Lines (0-based) whose indentation has a tab. Whether that is wrong only the parser knows: a
+  // block scalar may hold such lines.
   std::vector<int> tab_lines;
 };
 

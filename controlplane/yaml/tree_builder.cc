@@ -40,7 +40,9 @@ bool QuoteIsClosed(std::string_view text) {
 }  // namespace
 
 MeteredInput::int_type MeteredInput::underflow() {
-  if (stopped_ || at_ >= text_.size() || starved_by_flow() || starved_by_silence()) {
+  starved_by_flow_ |= indicators_ > kFlowIndicatorsMax;
+  starved_by_silence_ |= silent_bytes_ > kSilentBytesMax;
+  if (stopped_ || at_ >= text_.size() || starved_by_flow_ || starved_by_silence_) {
     return traits_type::eof();
   }
   const std::string_view piece = text_.substr(at_, kPieceBytes);
@@ -76,7 +78,8 @@ void TreeBuilder::Stop(const YAML::Mark& mark, std::string_view message) {
     return;
   }
   CheckTabsBefore(mark.line + 1);
-  if (tab_reported_) return;  // That is what the parser stumbled on.
+  // These are what the parser stumbled on.
+  if (tab_reported_ || !CheckLastQuoteIsClosed()) return;
   problems_->Error(PlaceOf(mark), "", message);
 }
 
@@ -91,7 +94,6 @@ void TreeBuilder::Finish() {
 
 void TreeBuilder::OnDocumentStart(const YAML::Mark& mark) {
   if (stopped_ || ++documents_ == 1) return;
-  CheckLastQuoteIsClosed();
   Stop(mark,
        "a second document begins here; one file holds one document (check the indentation, or "
        "remove the '---')");
@@ -166,8 +168,11 @@ void TreeBuilder::RefuseAnchorAndTag(const YAML::Mark& mark, YAML::anchor_t anch
                      "anchors (&name) are not supported; write the value out where it is needed");
   }
   if (!tag.empty() && tag != "?" && tag != "!") {
+    constexpr std::string_view kYamlsOwn = "tag:yaml.org,2002:";
+    const std::string written =
+        tag.starts_with(kYamlsOwn) ? "!!" + tag.substr(kYamlsOwn.size()) : tag;
     problems_->Error(PlaceOf(mark), "",
-                     fmt::format("tags ({}) are not supported; remove it", Quoted(tag)));
+                     fmt::format("tags ({}) are not supported; remove it", Quoted(written)));
   }
 }
 
@@ -218,8 +223,9 @@ void TreeBuilder::CheckKeys(uint32_t mapping) {
     if (key.kind() == NodeKind::kScalar) {
       keys.push_back(key);
       if (key.text() == "<<" && !key.quoted()) {
-        problems_->Error(key.place(), "",
-                         "merge keys (<<) are not supported; write the keys out where they are needed");
+        problems_->Error(
+            key.place(), "",
+            "merge keys (<<) are not supported; write the keys out where they are needed");
       }
     } else if (key.kind() != NodeKind::kRefused) {
       problems_->Error(key.place(), "", "a key must be plain text");
@@ -263,15 +269,16 @@ void TreeBuilder::CheckTabsBefore(int line) {
   }
 }
 
-void TreeBuilder::CheckLastQuoteIsClosed() {
+bool TreeBuilder::CheckLastQuoteIsClosed() {
   // The parser takes the end of the file for a closing quote.
-  if (!last_is_quoted_ || last_position_ >= text_.bytes.size()) return;
+  if (!last_is_quoted_ || last_position_ >= text_.bytes.size()) return true;
   const std::string_view rest = text_.bytes.substr(last_position_);
-  if (rest.front() != '"' && rest.front() != '\'') return;
-  if (QuoteIsClosed(rest)) return;
+  if ((rest.front() != '"' && rest.front() != '\'') || QuoteIsClosed(rest)) return true;
   const Place place{tree_->file_, static_cast<uint32_t>(last_line_) + 1,
                     tree_->nodes_.back().column};
-  problems_->Error(place, "", fmt::format("the quote {} opened here is never closed", rest.front()));
+  problems_->Error(place, "",
+                   fmt::format("the quote {} opened here is never closed", rest.front()));
+  return false;
 }
 
 Place TreeBuilder::PlaceOf(const YAML::Mark& mark) {
@@ -280,7 +287,8 @@ Place TreeBuilder::PlaceOf(const YAML::Mark& mark) {
   const auto line = static_cast<uint32_t>(mark.line) + 1;
   const auto column = static_cast<uint32_t>(mark.column);
   const auto position = static_cast<size_t>(mark.pos);
-  if (text_.ascii || position > text_.bytes.size() || column > position) return {file, line, column + 1};
+  if (text_.ascii || position > text_.bytes.size() || column > position)
+    return {file, line, column + 1};
   // Marks come nearly in order, so only what lies between two of them is counted.
   if (line != column_line_ || position < column_position_) {
     column_line_ = line;

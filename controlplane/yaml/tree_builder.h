@@ -16,16 +16,18 @@
 
 namespace sluice::yaml {
 
-// Hands the text to the parser in small pieces and ends it early when the parser takes too much without
-// telling anything (see kFlowIndicatorsMax), or when it is told to stop: the parser has no other way.
+// Hands the text to the parser in small pieces and ends it early when the parser takes too much
+// without telling anything (see kFlowIndicatorsMax), or when it is told to stop: the parser has no
+// other way.
 class MeteredInput : public std::streambuf {
  public:
   explicit MeteredInput(std::string_view text) : text_(text) {}
 
   void NoteProgress() { silent_bytes_ = indicators_ = 0; }
   void Stop() { stopped_ = true; }
-  bool starved_by_flow() const { return indicators_ > kFlowIndicatorsMax; }
-  bool starved_by_silence() const { return silent_bytes_ > kSilentBytesMax; }
+  // The text was ended early; whatever the parser made of it is not what was written.
+  bool starved_by_flow() const { return starved_by_flow_; }
+  bool starved_by_silence() const { return starved_by_silence_; }
 
  protected:
   int_type underflow() override;
@@ -35,6 +37,8 @@ class MeteredInput : public std::streambuf {
   size_t at_ = 0;
   size_t silent_bytes_ = 0;
   size_t indicators_ = 0;
+  bool starved_by_flow_ = false;
+  bool starved_by_silence_ = false;
   bool stopped_ = false;
 };
 
@@ -71,7 +75,8 @@ class TreeBuilder : public YAML::EventHandler {
   void KeepText(const std::string& value, size_t position, Tree::Data* data);
   void CheckKeys(uint32_t mapping);
   void CheckTabsBefore(int line);
-  void CheckLastQuoteIsClosed();
+  // False, and an error, when it is not.
+  bool CheckLastQuoteIsClosed();
   Place PlaceOf(const YAML::Mark& mark);
 
   const Text& text_;

@@ -3,59 +3,13 @@
 #include <algorithm>
 
 #include "dataplane/http/char_class.h"
-#include "dataplane/http/field_line.h"
+#include "dataplane/http/trailer_fields.h"
 
 namespace sluice::http {
 namespace {
 
-// 16 hex digits would do; leading zeros beyond that hide something.
+// All that fit 64 bits; leading zeros beyond that hide something.
 constexpr uint8_t kSizeDigitsMax = 16;
-
-// chunk-ext = *( ";" token [ "=" ( token / quoted-string ) ] ), no whitespace (RFC 9112 section 7.1.1).
-bool IsValidExtension(std::string_view text) {
-  while (!text.empty()) {
-    if (text.front() != ';') return false;
-    text.remove_prefix(1);
-    size_t name = 0;
-    while (name < text.size() && IsTokenChar(text[name])) ++name;
-    if (name == 0) return false;
-    text.remove_prefix(name);
-    if (text.empty() || text.front() != '=') continue;
-    text.remove_prefix(1);
-    size_t value = 0;
-    if (!text.empty() && text.front() == '"') {
-      for (value = 1; value < text.size() && text[value] != '"'; ++value) {
-        if (text[value] == '\\') ++value;
-      }
-      if (value >= text.size()) return false;
-      ++value;
-    } else {
-      while (value < text.size() && IsTokenChar(text[value])) ++value;
-      if (value == 0) return false;
-    }
-    text.remove_prefix(value);
-  }
-  return true;
-}
-
-bool MayBeTrailer(const Field& field) {
-  switch (field.id) {
-    case FieldId::kOther:
-    case FieldId::kDate:
-    case FieldId::kServer:
-      break;
-    default:
-      return false;
-  }
-  constexpr std::string_view kForbidden[] = {
-      "authorization", "cache-control", "content-encoding", "content-type", "content-range",
-      "set-cookie",    "www-authenticate", "age", "expires", "location", "range", "max-forwards",
-      "pragma", "vary", "warning", "retry-after"};
-  for (const std::string_view name : kForbidden) {
-    if (EqualsLower(field.name, name)) return false;
-  }
-  return !(field.name.size() >= 3 && EqualsLower(field.name.substr(0, 3), "if-"));
-}
 
 }  // namespace
 
@@ -64,8 +18,10 @@ void ChunkedDecoder::Reset(const HeadLimits& limits) {
   phase_ = Phase::kSize;
   error_ = ParseError::kNone;
   size_digits_ = 0;
-  chunk_bytes_ = overhead_bytes_ = 0;
-  line_.clear();
+  chunk_bytes_ = extension_bytes_ = 0;
+  scanner_.Reset(0);
+  trailer_count_ = 0;
+  trailer_bytes_.clear();
   trailers_.clear();
 }
 
@@ -76,101 +32,134 @@ ChunkedDecoder::Step ChunkedDecoder::Fail(ParseError error, size_t consumed) {
 }
 
 ChunkedDecoder::Step ChunkedDecoder::Next(std::string_view input) {
-  size_t at = 0;
-  while (at < input.size()) {
+  const char* const begin = input.data();
+  const char* const end = begin + input.size();
+  const char* at = begin;
+  const auto consumed = [&] { return static_cast<size_t>(at - begin); };
+  for (;;) {
+    if (phase_ == Phase::kDone) return {State::kDone, consumed(), {}};
+    if (phase_ == Phase::kError) return {State::kError, consumed(), {}};
+    if (at == end) return {State::kNeedMore, consumed(), {}};
     switch (phase_) {
       case Phase::kSize:
-      case Phase::kSizeLine:
-        if (!TakeSizeByte(input[at])) return Fail(ParseError::kBadChunk, at);
+        at = TakeSize(at, end);
+        break;
+      case Phase::kExtension:
+        at = TakeExtension(at, end);
+        break;
+      case Phase::kSizeLf:
+        if (*at != '\n') return Fail(ParseError::kBadChunk, consumed());
         ++at;
+        FinishSizeLine();
         break;
       case Phase::kData: {
         const size_t bytes =
-            static_cast<size_t>(std::min<uint64_t>(chunk_bytes_, input.size() - at));
+            static_cast<size_t>(std::min<uint64_t>(chunk_bytes_, static_cast<size_t>(end - at)));
         chunk_bytes_ -= bytes;
         if (chunk_bytes_ == 0) phase_ = Phase::kDataCr;
-        return {State::kData, at + bytes, input.substr(at, bytes)};
+        at += bytes;
+        return {State::kData, consumed(), {at - bytes, bytes}};
       }
       case Phase::kDataCr:
-        if (input[at++] != '\r') return Fail(ParseError::kBadChunk, at);
+        if (*at != '\r') return Fail(ParseError::kBadChunk, consumed());
+        ++at;
         phase_ = Phase::kDataLf;
         break;
       case Phase::kDataLf:
-        if (input[at++] != '\n') return Fail(ParseError::kBadChunk, at);
+        if (*at != '\n') return Fail(ParseError::kBadChunk, consumed());
+        ++at;
         phase_ = Phase::kSize;
-        size_digits_ = 0;
         break;
       case Phase::kTrailers:
-        if (!TakeTrailerByte(input[at])) return Fail(ParseError::kBadTrailer, at);
-        ++at;
+        at += TakeTrailers({at, static_cast<size_t>(end - at)});
         break;
       case Phase::kDone:
-        return {State::kDone, at, {}};
       case Phase::kError:
-        return {State::kError, at, {}};
+        break;
     }
   }
-  if (phase_ == Phase::kDone) return {State::kDone, at, {}};
-  if (phase_ == Phase::kError) return {State::kError, at, {}};
-  return {State::kNeedMore, at, {}};
 }
 
-bool ChunkedDecoder::TakeSizeByte(char c) {
-  if (phase_ == Phase::kSize) {
-    const int digit = HexValue(c);
-    if (digit >= 0) {
-      if (++size_digits_ > kSizeDigitsMax) return false;
-      chunk_bytes_ = (size_digits_ == 1 ? 0 : chunk_bytes_) << 4 | static_cast<uint64_t>(digit);
-      return true;
+const char* ChunkedDecoder::TakeSize(const char* at, const char* end) {
+  for (; at != end; ++at) {
+    const int digit = HexValue(*at);
+    if (digit < 0) break;
+    if (++size_digits_ > kSizeDigitsMax) {
+      Fail(ParseError::kBadChunk, 0);
+      return at;
     }
-    if (size_digits_ == 0 || (c != ';' && c != '\r')) return false;
-    phase_ = Phase::kSizeLine;
-    line_.clear();
-    // Falls to the rest of the line.
+    chunk_bytes_ = chunk_bytes_ << 4 | static_cast<uint64_t>(digit);
   }
-  if (c == '\n') return !line_.empty() && line_.back() == '\r' && FinishSizeLine();
-  if (!line_.empty() && line_.back() == '\r') return false;  // A bare CR.
-  if (c != '\r' && !IsFieldValueChar(c)) return false;
-  if (++overhead_bytes_ > limits_.head_bytes) return false;
-  line_.push_back(c);
-  return true;
+  if (at == end) return at;
+  if (size_digits_ == 0 || (*at != '\r' && *at != ';')) {
+    Fail(ParseError::kBadChunk, 0);
+    return at;
+  }
+  if (*at == '\r') {
+    phase_ = Phase::kSizeLf;
+  } else {
+    phase_ = Phase::kExtension;
+    extension_.Reset();
+    ++extension_bytes_;
+  }
+  return at + 1;
 }
 
-bool ChunkedDecoder::FinishSizeLine() {
-  line_.pop_back();
-  if (!IsValidExtension(line_)) return false;
-  line_.clear();
-  // A last chunk may be written with several zeros.
+const char* ChunkedDecoder::TakeExtension(const char* at, const char* end) {
+  for (; at != end; ++at) {
+    if (*at == '\r' && extension_.complete()) {
+      phase_ = Phase::kSizeLf;
+      return at + 1;
+    }
+    if (!extension_.Take(*at) || ++extension_bytes_ > limits_.head_bytes) {
+      Fail(ParseError::kBadChunk, 0);
+      return at;
+    }
+  }
+  return at;
+}
+
+// The last chunk may be written with several zeros.
+void ChunkedDecoder::FinishSizeLine() {
+  size_digits_ = 0;
   phase_ = chunk_bytes_ == 0 ? Phase::kTrailers : Phase::kData;
-  return true;
+  extension_bytes_ -= std::min(extension_bytes_, chunk_bytes_);
 }
 
-bool ChunkedDecoder::TakeTrailerByte(char c) {
-  const bool after_cr = !line_.empty() && line_.back() == '\r';
-  if (c == '\n') {
-    if (!after_cr) return false;
-    line_.push_back(c);
-    const bool empty_line = line_ == "\r\n" || line_.ends_with("\r\n\r\n");
-    return !empty_line || FinishTrailers();
+// Trailers are gathered, and read from there: they are needed when the input is long gone.
+size_t ChunkedDecoder::TakeTrailers(std::string_view input) {
+  if (trailer_bytes_.empty() && input.starts_with("\r\n")) [[likely]] {
+    phase_ = Phase::kDone;
+    return 2;
   }
-  if (after_cr || (c != '\r' && !IsFieldValueChar(c))) return false;
-  if (++overhead_bytes_ > limits_.head_bytes) return false;
-  line_.push_back(c);
-  return true;
+  const size_t had = trailer_bytes_.size();
+  const size_t taken = std::min<size_t>(input.size(), limits_.head_bytes - had);
+  const auto from = reinterpret_cast<uintptr_t>(trailer_bytes_.data());
+  trailer_bytes_.append(input.substr(0, taken));
+  if (from != reinterpret_cast<uintptr_t>(trailer_bytes_.data())) {
+    Rebase(from, trailer_bytes_.data(), &trailers_);
+  }
+  for (;;) {
+    switch (scanner_.Take(trailer_bytes_, &trailers_)) {
+      case FieldScanner::Next::kField:
+        if (++trailer_count_ > limits_.fields) return FailTrailers(ParseError::kTooManyFields);
+        if (!MayBeTrailer(trailers_.back())) trailers_.pop_back();
+        break;
+      case FieldScanner::Next::kEnd:
+        phase_ = Phase::kDone;
+        return scanner_.position() - had;
+      case FieldScanner::Next::kPartial:
+        if (taken < input.size()) return FailTrailers(ParseError::kHeadTooLarge);
+        return taken;
+      case FieldScanner::Next::kBad:
+        return FailTrailers(ParseError::kBadTrailer);
+    }
+  }
 }
 
-bool ChunkedDecoder::FinishTrailers() {
-  std::string_view rest = line_;
-  uint32_t count = 0;
-  while (rest != "\r\n") {
-    const size_t end = rest.find("\r\n");
-    Field field;
-    if (++count > limits_.fields || !ParseFieldLine(rest.substr(0, end), &field)) return false;
-    if (MayBeTrailer(field)) trailers_.push_back(field);
-    rest.remove_prefix(end + 2);
-  }
-  phase_ = Phase::kDone;
-  return true;
+size_t ChunkedDecoder::FailTrailers(ParseError error) {
+  Fail(error, 0);
+  return 0;
 }
 
 }  // namespace sluice::http

@@ -1,19 +1,24 @@
-// Decodes chunked bodies in place (RFC 9112 section 7.1): strict, any split of the input gives the same.
+// Decodes chunked bodies in place (RFC 9112 section 7.1): strict, and any split of the input gives
+// the same.
+//
+// Hot path: a chunk costs its size line; only trailers are copied.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "dataplane/http/h1_parser.h"
+#include "dataplane/http/chunk_extension.h"
+#include "dataplane/http/field_scanner.h"
+#include "dataplane/http/parse_error.h"
 
 namespace sluice::http {
 
 class ChunkedDecoder {
  public:
   enum class State : uint8_t {
-    kData,      // `data` is a piece of the body.
+    kData,      // `data` is a piece of the body, never empty.
     kNeedMore,  // All input was consumed.
-    kDone,      // The last chunk and its trailers were read; input after `consumed` is the next message.
+    kDone,      // The last chunk and its trailers were read; what follows is the next message.
     kError,     // error() tells; the message cannot be completed.
   };
   struct Step {
@@ -22,33 +27,53 @@ class ChunkedDecoder {
     std::string_view data;  // View of the input.
   };
 
-  // Extensions are checked and dropped. Chunk extensions and trailers together may take `limits.head_bytes`, trailers `limits.fields`.
+  ChunkedDecoder() = default;
+  // Trailers are views of the decoder's own memory.
+  ChunkedDecoder(const ChunkedDecoder&) = delete;
+  ChunkedDecoder& operator=(const ChunkedDecoder&) = delete;
+
+  // Extensions are checked and dropped. Trailers may have `limits.head_bytes` and `limits.fields`;
+  // extensions may outweigh the data by `limits.head_bytes`.
   void Reset(const HeadLimits& limits);
   Step Next(std::string_view input);
 
-  // After kDone: trailer fields, owned by the decoder until Reset. Fields that frame, route, authenticate or describe
-  // the body are left out (RFC 9110 section 6.5.1).
+  // After kDone: trailer fields, owned by the decoder until Reset. Those that MayBeTrailer refuses
+  // are left out.
   const std::vector<Field>& trailers() const { return trailers_; }
   ParseError error() const { return error_; }
 
  private:
-  enum class Phase : uint8_t { kSize, kSizeLine, kData, kDataCr, kDataLf, kTrailers, kDone, kError };
+  enum class Phase : uint8_t {
+    kSize,
+    kExtension,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailers,
+    kDone,
+    kError
+  };
 
   Step Fail(ParseError error, size_t consumed);
-  // True when the size line ended; false with error_ set when it is malformed.
-  bool TakeSizeByte(char c);
-  bool FinishSizeLine();
-  bool TakeTrailerByte(char c);
-  bool FinishTrailers();
+  // These take bytes from `at` on and return where they stopped; phase_ tells why.
+  const char* TakeSize(const char* at, const char* end);
+  const char* TakeExtension(const char* at, const char* end);
+  void FinishSizeLine();
+  size_t TakeTrailers(std::string_view input);
+  size_t FailTrailers(ParseError error);
 
   HeadLimits limits_;
   Phase phase_ = Phase::kSize;
   ParseError error_ = ParseError::kNone;
   uint8_t size_digits_ = 0;
-  uint64_t chunk_bytes_ = 0;    // Of the present chunk, still to come.
-  uint64_t overhead_bytes_ = 0; // Extensions and trailers so far.
-  std::string line_;            // The extension of a size line, or all trailer lines.
-  std::vector<Field> trailers_; // Views of line_.
+  ChunkExtension extension_;
+  uint64_t chunk_bytes_ = 0;      // Of the present chunk, still to come.
+  uint64_t extension_bytes_ = 0;  // Not yet outweighed by data.
+  FieldScanner scanner_;          // Of trailer_bytes_.
+  uint32_t trailer_count_ = 0;    // Those left out included.
+  std::string trailer_bytes_;
+  std::vector<Field> trailers_;  // Views of trailer_bytes_.
 };
 
 }  // namespace sluice::http

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "dataplane/http/body_reader.h"
-
 namespace sluice::http {
 namespace {
 
@@ -34,7 +32,8 @@ Decoded Decode(std::string_view input, size_t piece_bytes, const HeadLimits& lim
 }
 
 TEST(ChunkedDecoderTest, DecodesTheSameHoweverTheBytesArrive) {
-  const std::string input = "3\r\nabc\r\nA;x=\"y;z\";w\r\n0123456789\r\n00\r\nX: y\r\nZ: w\r\n\r\nGET";
+  const std::string input =
+      "3\r\nabc\r\nA;x=\"y;z\";w\r\n0123456789\r\n00\r\nX: y\r\nZ: w\r\n\r\nGET";
   for (size_t piece = 1; piece <= input.size(); ++piece) {
     const Decoded decoded = Decode(input, piece);
     EXPECT_EQ(decoded.body, "abc0123456789") << piece;
@@ -45,12 +44,31 @@ TEST(ChunkedDecoderTest, DecodesTheSameHoweverTheBytesArrive) {
 
 TEST(ChunkedDecoderTest, RefusesWhatIsMalformed) {
   const std::string refused[] = {
-      "0x3\r\nabc\r\n", "+3\r\nabc\r\n", "0_3\r\nabc\r\n", "3 \r\nabc\r\n", "Z\r\nabc\r\n",
-      "10000000000000003\r\nabc\r\n", "3\nabc\r\n", "3\rabc\r\n", "3\r\nabc\n0\r\n\r\n",
-      "3\r\nabc0\r\n\r\n", "3\r\nabcXX0\r\n\r\n", "3;a\nabc\r\n", "3;a\nb\r\nabc\r\n",
-      "3;a\rb\r\nabc\r\n", std::string("3;\0a\r\nabc\r\n", 11), "3;\r\nabc\r\n", "3; a\r\nabc\r\n",
-      "3;a=\r\nabc\r\n", "3;a=\"b\r\nabc\r\n", "\r\nabc\r\n", "-1\r\n",
-      "0\r\nX: a\r\n b\r\n\r\n", "0\r\nX: a\n\n", "0\r\nno colon\r\n\r\n", "0\r\nX : a\r\n\r\n",
+      "0x3\r\nabc\r\n",
+      "+3\r\nabc\r\n",
+      "0_3\r\nabc\r\n",
+      "3 \r\nabc\r\n",
+      "Z\r\nabc\r\n",
+      "10000000000000003\r\nabc\r\n",
+      "3\nabc\r\n",
+      "3\rabc\r\n",
+      "3\r\nabc\n0\r\n\r\n",
+      "3\r\nabc0\r\n\r\n",
+      "3\r\nabcXX0\r\n\r\n",
+      "3;a\nabc\r\n",
+      "3;a\nb\r\nabc\r\n",
+      "3;a\rb\r\nabc\r\n",
+      std::string("3;\0a\r\nabc\r\n", 11),
+      "3;\r\nabc\r\n",
+      "3; a\r\nabc\r\n",
+      "3;a=\r\nabc\r\n",
+      "3;a=\"b\r\nabc\r\n",
+      "\r\nabc\r\n",
+      "-1\r\n",
+      "0\r\nX: a\r\n b\r\n\r\n",
+      "0\r\nX: a\n\n",
+      "0\r\nno colon\r\n\r\n",
+      "0\r\nX : a\r\n\r\n",
   };
   for (const std::string& input : refused) {
     for (const size_t piece : {size_t{1}, input.size()}) {
@@ -81,29 +99,41 @@ TEST(ChunkedDecoderTest, LimitsExtensionsAndTrailers) {
             ChunkedDecoder::State::kError);
 }
 
-TEST(BodyReaderTest, JoinsTheChunksOfOneRead) {
-  BodyReader reader;
-  reader.Start(Framing::kChunked, 0, {});
-  std::string input;
-  for (int i = 0; i < 100; ++i) input += "1\r\na\r\n";
-  input += "2\r\nbc\r\n0\r\n\r\nNEXT";
-  const BodyReader::Step step = reader.Take(input.data(), input.size());
-  EXPECT_EQ(step.data, std::string(100, 'a') + "bc");
-  EXPECT_TRUE(step.done);
-  EXPECT_EQ(step.consumed, input.size() - 4);
+TEST(ChunkedDecoderTest, ExtensionsMayGoWithALongBodyThatOutweighsThem) {
+  const HeadLimits limits{.head_bytes = 100, .target_bytes = 0, .fields = 3};
+  const std::string chunk = "20;signature=0123456789\r\n" + std::string(32, 'x') + "\r\n";
+  std::string bytes;
+  for (int i = 0; i < 1000; ++i) bytes += chunk;
+  EXPECT_EQ(Decode(bytes + "0\r\n\r\n", 100, limits).state, ChunkedDecoder::State::kDone);
 }
 
-TEST(BodyReaderTest, ALengthEndsWhereItSays) {
-  BodyReader reader;
-  reader.Start(Framing::kLength, 5, {});
-  char first[] = "abc";
-  EXPECT_EQ(reader.Take(first, 3).data, "abc");
-  EXPECT_FALSE(reader.done());
-  char rest[] = "deGET";
-  const BodyReader::Step step = reader.Take(rest, 5);
-  EXPECT_EQ(step.data, "de");
-  EXPECT_EQ(step.consumed, 2u);
-  EXPECT_TRUE(step.done);
+TEST(ChunkedDecoderTest, TrailersSurviveTheInputAndTheNextBytes) {
+  ChunkedDecoder decoder;
+  decoder.Reset({});
+  {
+    const std::string first = "0\r\nX-Long: " + std::string(1000, 'a') + "\r\nX-B";
+    EXPECT_EQ(decoder.Next(first).state, ChunkedDecoder::State::kNeedMore);
+  }
+  {
+    const std::string second =
+        ": b\r\n" + std::string("X-C: ") + std::string(5000, 'c') + "\r\n\r\n";
+    EXPECT_EQ(decoder.Next(second).state, ChunkedDecoder::State::kDone);
+  }
+  ASSERT_EQ(decoder.trailers().size(), 3u);
+  EXPECT_EQ(decoder.trailers()[0].value, std::string(1000, 'a'));
+  EXPECT_EQ(decoder.trailers()[1].name, "X-B");
+  EXPECT_EQ(decoder.trailers()[2].value, std::string(5000, 'c'));
+  decoder.Reset({});
+  EXPECT_EQ(decoder.Next("0\r\n\r\n").state, ChunkedDecoder::State::kDone);
+  EXPECT_TRUE(decoder.trailers().empty());
+}
+
+TEST(ChunkedDecoderTest, AnErrorIsForGood) {
+  ChunkedDecoder decoder;
+  decoder.Reset({});
+  EXPECT_EQ(decoder.Next("x").state, ChunkedDecoder::State::kError);
+  EXPECT_EQ(decoder.Next("3\r\nabc\r\n").state, ChunkedDecoder::State::kError);
+  EXPECT_EQ(decoder.error(), ParseError::kBadChunk);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "dataplane/http/h1_parser.h"
+#include "dataplane/http/parse_error.h"
 
 namespace sluice::http {
 
@@ -12,7 +12,7 @@ enum class Failure : uint8_t {
   kNone,
   // The client's doing.
   kBadRequest,
-  kRequestTimeout,        // Head or body too slow.
+  kRequestTimeout,  // Head or body too slow.
   kTargetTooLong,
   kHeadTooLarge,
   kBodyTooLarge,
@@ -20,13 +20,13 @@ enum class Failure : uint8_t {
   kUnknownTransferCoding,
   kBadExpectation,
   kBadPath,
-  kMethodNotAllowed,      // CONNECT, TRACE as configured.
-  kMisdirected,           // TLS name and Host belong to different services.
+  kMethodNotAllowed,  // CONNECT, TRACE as configured.
+  kMisdirected,       // TLS name and Host belong to different services.
   kUpgradeRefused,
   kClientGone,
   // Ours.
   kNoRoute,
-  kNoEndpoint,            // Every endpoint unhealthy, or none.
+  kNoEndpoint,  // Every endpoint unhealthy, or none.
   kOverloaded,
   kDraining,
   kInternal,
@@ -34,10 +34,10 @@ enum class Failure : uint8_t {
   kConnectFailed,
   kConnectTimeout,
   kTlsFailed,
-  kUpstreamReset,         // Closed or reset before the response head was complete.
+  kUpstreamReset,  // Closed or reset before the response head was complete.
   kUpstreamMalformed,
-  kUpstreamTimeout,       // No response head in time.
-  kUpstreamBodyCut,       // After the head was passed on.
+  kUpstreamTimeout,  // No response head in time.
+  kUpstreamBodyCut,  // After the head was passed on.
   kUpstreamBodyTimeout,
   kCount,
 };

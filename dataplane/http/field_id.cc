@@ -1,5 +1,9 @@
 #include "dataplane/http/field_id.h"
 
+#include <algorithm>
+#include <array>
+#include <iterator>
+
 #include "dataplane/http/char_class.h"
 
 namespace sluice::http {
@@ -56,27 +60,39 @@ constexpr std::array<Run, kLengthMax + 1> kRuns = [] {
   }
   return runs;
 }();
+static_assert(std::is_sorted(std::begin(kKnown), std::end(kKnown),
+                             [](const KnownField& a, const KnownField& b) {
+                               return a.lower.size() < b.lower.size();
+                             }));
 
-// Upstreams of the CGI kind turn "-" into "_": Content_Length would become Content-Length.
-bool ShadowsKnown(std::string_view name) {
-  if (name.find('_') == std::string_view::npos || name.size() > kLengthMax) return false;
-  char dashed[kLengthMax];
-  for (size_t i = 0; i < name.size(); ++i) dashed[i] = name[i] == '_' ? '-' : name[i];
-  return IdentifyField({dashed, name.size()}) != FieldId::kOther;
+// Upstreams of the CGI kind read "_" as "-": for them Content_Length is Content-Length.
+bool EqualsFolded(std::string_view name, std::string_view lower) {
+  for (size_t i = 0; i < lower.size(); ++i) {
+    const char c = name[i] == '_' ? '-' : ToLower(name[i]);
+    if (c != lower[i]) return false;
+  }
+  return true;
 }
+
+constexpr std::string_view kOurPrefix = "x-sluice-";
 
 }  // namespace
 
 FieldId IdentifyField(std::string_view name) {
+  if (name.empty()) return FieldId::kOther;
+  const char first = ToLower(name[0]);
   if (name.size() <= kLengthMax) {
     const Run run = kRuns[name.size()];
-    const char first = ToLower(name[0]);
     for (size_t i = run.begin; i < run.end; ++i) {
-      if (kKnown[i].lower[0] == first && EqualsLower(name, kKnown[i].lower)) return kKnown[i].id;
+      const KnownField& known = kKnown[i];
+      if (known.lower[0] != first || !EqualsFolded(name, known.lower)) continue;
+      return name.find('_') == std::string_view::npos ? known.id : FieldId::kUnderscore;
     }
   }
-  if (name.size() > 9 && EqualsLower(name.substr(0, 9), "x-sluice-")) return FieldId::kXSluice;
-  return ShadowsKnown(name) ? FieldId::kUnderscore : FieldId::kOther;
+  if (first == 'x' && name.size() > kOurPrefix.size() && EqualsFolded(name, kOurPrefix)) {
+    return FieldId::kXSluice;
+  }
+  return FieldId::kOther;
 }
 
 }  // namespace sluice::http

@@ -1,5 +1,7 @@
 #include "dataplane/http/framing.h"
 
+#include <algorithm>
+
 #include "dataplane/http/char_class.h"
 
 namespace sluice::http {
@@ -20,25 +22,40 @@ ParseError FramingFields::Take(const Field& field) {
   }
 }
 
-// Exactly one field with digits only. Lists are refused even where all values agree: whoever sends them
-// has merged two messages.
+// Exactly one field, digits only. Lists and repetitions are refused even where all values agree:
+// whoever sends them has merged two messages. Eighteen digits stay within an off_t.
 ParseError FramingFields::TakeLength(std::string_view value) {
-  if (has_length || value.empty() || value.size() > 19) return ParseError::kBadContentLength;
+  constexpr size_t kDigitsMax = 18;
+  if (has_encoding) return ParseError::kBothLengthAndEncoding;
+  if (has_length || value.empty() || value.size() > kDigitsMax) {
+    return ParseError::kBadContentLength;
+  }
   has_length = true;
   for (const char c : value) {
     if (!IsDigit(c)) return ParseError::kBadContentLength;
     content_length = content_length * 10 + static_cast<uint64_t>(c - '0');
   }
-  return has_encoding ? ParseError::kBothLengthAndEncoding : ParseError::kNone;
+  return ParseError::kNone;
 }
 
+// Exactly one field that says "chunked". A list of codings that ends with chunked once, or does not
+// have it, is one we cannot decode (501); any other leaves the length of the body unknown or is
+// malformed (RFC 9112 sections 6.1 and 6.3).
 ParseError FramingFields::TakeEncoding(std::string_view value) {
   if (has_encoding) return ParseError::kBadTransferEncoding;
   has_encoding = true;
-  if (has_length) return ParseError::kBothLengthAndEncoding;
-  if (EqualsLower(value, "chunked")) return ParseError::kNone;
-  // A coding we do not have is 501, a list that is wrong in itself is 400 (RFC 9112 section 6.1).
-  return IsToken(value) ? ParseError::kUnknownTransferCoding : ParseError::kBadTransferEncoding;
+  if (EqualsLower(value, "chunked")) {
+    return has_length ? ParseError::kBothLengthAndEncoding : ParseError::kNone;
+  }
+  for (bool last = false, chunked = false; !last;) {
+    const size_t comma = value.find(',');
+    last = comma == std::string_view::npos;
+    const std::string_view coding = TrimOws(value.substr(0, comma));
+    if (!IsToken(coding) || chunked) return ParseError::kBadTransferEncoding;
+    chunked = EqualsLower(coding, "chunked");
+    value.remove_prefix(last ? value.size() : comma + 1);
+  }
+  return ParseError::kUnknownTransferCoding;
 }
 
 ParseError FramingFields::TakeConnection(std::string_view value) {

@@ -1,8 +1,9 @@
-// What the fields of a head say about the message: its body's framing, whether the connection goes on
-// (RFC 9112 sections 6 and 9).
+// What the fields of a head say about the message: its body's framing, whether the connection goes
+// on (RFC 9112 sections 6 and 9).
 #pragma once
 
-#include "dataplane/http/h1_parser.h"
+#include "dataplane/http/message.h"
+#include "dataplane/http/parse_error.h"
 
 namespace sluice::http {
 

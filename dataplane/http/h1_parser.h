@@ -1,90 +1,53 @@
 // Strict HTTP/1.x heads (RFC 9112), parsed in place.
 //
-// Hot path. Feed the same growing bytes again and again until kDone: work already done is not repeated,
-// and the buffer may have moved between calls. Views of the head are made at kDone and point into the
-// bytes of that call. Anything malformed is an error at the first byte that shows it.
+// Hot path. Feed the same growing bytes again and again until kDone: work already done is not
+// repeated, and the buffer may have moved between calls. Views of the head are good at kDone and
+// point into the bytes of that call. Anything malformed is an error at the first byte that shows
+// it.
 #pragma once
 
+#include "dataplane/http/field_scanner.h"
+#include "dataplane/http/framing.h"
 #include "dataplane/http/message.h"
+#include "dataplane/http/parse_error.h"
+#include "dataplane/http/request_line.h"
 
 namespace sluice::http {
-
-enum class ParseResult : uint8_t { kNeedMore, kDone, kError };
-
-// The status the proxy answers (requests) is in the failure table, failure.h.
-enum class ParseError : uint8_t {
-  kNone,
-  kBadRequestLine,
-  kBadMethod,
-  kBadTarget,
-  kTargetTooLong,       // 414
-  kBadVersion,          // 505 for a well-formed major version other than 1, else 400
-  kUnsupportedVersion,
-  kBadField,            // name, colon, value, fold, bare CR/LF, control bytes
-  kTooManyFields,       // 431
-  kHeadTooLarge,        // 431
-  kBadHost,             // missing (1.1), repeated, malformed
-  kBadContentLength,
-  kBadTransferEncoding, // unknown coding: 501; repeated or not final: 400
-  kUnknownTransferCoding,
-  kBothLengthAndEncoding,
-  kBadConnection,
-  kBadExpect,           // 417
-  kBadStatusLine,
-  kBadChunk,
-  kBadTrailer,
-};
-
-struct HeadLimits {
-  uint32_t head_bytes = 64 * 1024;
-  uint32_t target_bytes = 16 * 1024;
-  uint32_t fields = 100;
-};
-
-// Cuts the bytes of a head into lines, each looked at once however the bytes arrive.
-class LineScanner {
- public:
-  void Reset() { line_begin_ = scanned_ = 0; }
-  enum class Next : uint8_t { kLine, kPartial, kBad };
-  // kLine: `*line` is the next line without its CRLF. kBad: a bare CR, bare LF or a byte that may stand in
-  // no line; found in partial lines too, so that garbage is refused early.
-  Next Take(std::string_view bytes, std::string_view* line);
-  size_t consumed() const { return line_begin_; }
-
- private:
-  size_t line_begin_ = 0;
-  size_t scanned_ = 0;  // No line feed before this.
-};
 
 class RequestParser {
  public:
   // Forgets everything; `limits` hold for the next head. Keeps the capacity of heads it fills.
   void Reset(const HeadLimits& limits);
 
-  // `bytes`: everything received since the head's first byte. At kDone, consumed() bytes were the head
-  // (leading empty lines, RFC 9112 section 2.2, at most kEmptyLinesMax, included).
+  // `bytes`: everything received since the head's first byte. At kDone, consumed() bytes were the
+  // head (leading empty lines, RFC 9112 section 2.2, at most kEmptyLinesMax, included). `head` is
+  // the same in all calls for one head.
   ParseResult Parse(std::string_view bytes, RequestHead* head);
 
-  size_t consumed() const { return lines_.consumed(); }
+  size_t consumed() const { return in_fields_ ? fields_.position() : line_.position(); }
   ParseError error() const { return error_; }
-  // Whether any byte but leading empty lines was seen (a timeout then is a 408, else a silent close).
-  bool started() const { return started_; }
+  // Whether any byte but leading empty lines was seen (a timeout then is a 408, else a silent
+  // close).
+  bool started() const { return line_.started(); }
 
-  static constexpr int kEmptyLinesMax = 4;
+  static constexpr int kEmptyLinesMax = RequestLineScanner::kEmptyLinesMax;
 
  private:
   ParseResult Fail(ParseError error);
-  ParseResult CheckPartial(std::string_view bytes);
-  ParseError TakeRequestLine(std::string_view line, RequestHead* head);
-  ParseError Finish(RequestHead* head);
+  ParseResult ParseFields(std::string_view bytes, RequestHead* head);
+  ParseError TakeKnownField(const RequestHead& head);
+  ParseError Finish(std::string_view bytes, RequestHead* head);
 
   HeadLimits limits_;
-  LineScanner lines_;
-  const char* base_ = nullptr;  // Where the bytes were at the last call.
-  int empty_lines_ = 0;
+  RequestLineScanner line_;
+  FieldScanner fields_;
+  FramingFields framing_;
+  uintptr_t base_ = 0;  // Where the bytes were at the last call.
+  size_t host_at_ = 0;  // Index of the Host field, if has_host_.
   ParseError error_ = ParseError::kNone;
-  bool started_ = false;
   bool in_fields_ = false;
+  bool has_host_ = false;
+  bool has_expect_ = false;
 };
 
 class ResponseParser {
@@ -92,19 +55,24 @@ class ResponseParser {
   // `request_method` decides whether a body may follow (HEAD, CONNECT).
   void Reset(const HeadLimits& limits, Method request_method);
   ParseResult Parse(std::string_view bytes, ResponseHead* head);
-  size_t consumed() const { return lines_.consumed(); }
+  size_t consumed() const { return in_fields_ ? fields_.position() : scanned_; }
   ParseError error() const { return error_; }
 
  private:
   ParseResult Fail(ParseError error);
-  ParseError TakeStatusLine(std::string_view line, ResponseHead* head);
-  ParseError Finish(ResponseHead* head);
+  ParseResult ParseStatusLine(std::string_view bytes, ResponseHead* head);
+  ParseResult ParseFields(std::string_view bytes, ResponseHead* head);
+  ParseError Finish(std::string_view bytes, ResponseHead* head);
 
   HeadLimits limits_;
-  LineScanner lines_;
-  const char* base_ = nullptr;
+  size_t scanned_ = 0;  // Of the status line.
+  size_t reason_end_ = 0;
+  FieldScanner fields_;
+  FramingFields framing_;
+  uintptr_t base_ = 0;
   Method request_method_ = Method::kGet;
   ParseError error_ = ParseError::kNone;
+  uint32_t keep_alive_timeout_seconds_ = 0;
   bool in_fields_ = false;
 };
 

@@ -22,8 +22,7 @@ class HeadWriter {
       overflow_ = true;
       return;
     }
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    at_ = Copy(text, at_);
   }
   void Field(std::string_view name, std::string_view value) {
     const size_t bytes = name.size() + value.size() + 4;
@@ -31,25 +30,31 @@ class HeadWriter {
       overflow_ = true;
       return;
     }
-    char* at = at_;
-    std::memcpy(at, name.data(), name.size());
-    at += name.size();
+    char* at = Copy(name, at_);
     *at++ = ':';
     *at++ = ' ';
-    std::memcpy(at, value.data(), value.size());
-    at += value.size();
+    at = Copy(value, at);
     *at++ = '\r';
     *at++ = '\n';
     at_ = at;
   }
+  void Crlf() { Append("\r\n"); }
   void Number(uint64_t value);
   // "HTTP/1.1 200 OK\r\n"; the standard reason where `reason` is empty.
   void StatusLine(uint16_t status, std::string_view reason);
 
   size_t size() const { return static_cast<size_t>(at_ - begin_); }
+  std::string_view view() const { return {begin_, size()}; }
+  // Something did not fit and is missing: what was written is of no use.
   bool overflow() const { return overflow_; }
 
  private:
+  static char* Copy(std::string_view text, char* to) {
+    if (text.empty()) return to;  // Its data() may be null.
+    std::memcpy(to, text.data(), text.size());
+    return to + text.size();
+  }
+
   char* const begin_;
   char* at_;
   char* const end_;

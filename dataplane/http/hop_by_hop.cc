@@ -1,67 +1,84 @@
 #include "dataplane/http/hop_by_hop.h"
 
+#include <algorithm>
+
 #include "dataplane/http/char_class.h"
 
 namespace sluice::http {
 namespace {
 
-bool IsHopByHop(FieldId id) {
+enum class Fate : uint8_t { kDropped, kKept, kAsNamed };
+
+// TE is dropped whole: the next hop gets what we ask for, not what the client does.
+Fate FateOf(FieldId id) {
   switch (id) {
     case FieldId::kConnection:
+    case FieldId::kHttp2Settings:
     case FieldId::kKeepAlive:
+    case FieldId::kProxyAuthenticate:
+    case FieldId::kProxyAuthorization:
     case FieldId::kProxyConnection:
     case FieldId::kTe:
     case FieldId::kTrailer:
     case FieldId::kTransferEncoding:
+    case FieldId::kUnderscore:
     case FieldId::kUpgrade:
-    case FieldId::kHttp2Settings:
-    case FieldId::kProxyAuthenticate:
-    case FieldId::kProxyAuthorization:
-      return true;
+      return Fate::kDropped;
+    case FieldId::kContentLength:
+    case FieldId::kCookie:
+    case FieldId::kDate:
+    case FieldId::kEarlyData:
+    case FieldId::kExpect:
+    case FieldId::kForwarded:
+    case FieldId::kHost:
+    case FieldId::kXForwardedFor:
+    case FieldId::kXForwardedHost:
+    case FieldId::kXForwardedPrefix:
+    case FieldId::kXForwardedProto:
+    case FieldId::kXRequestId:
+    case FieldId::kXSluice:
+      return Fate::kKept;
     default:
-      return false;
+      return Fate::kAsNamed;
   }
 }
 
-bool IsProtected(const Field& field) {
-  if (field.id != FieldId::kOther) return true;
-  return EqualsLower(field.name, "authorization") || EqualsLower(field.name, "set-cookie") ||
-         EqualsLower(field.name, "content-type");
+constexpr std::string_view kProtected[] = {
+    "authorization", "cache-control", "content-encoding", "content-range",
+    "content-type",  "set-cookie",    "www-authenticate", "x-real-ip",
+};
+constexpr std::string_view kProtectedPrefix = "x-forwarded-";
+
+bool IsProtected(std::string_view name) {
+  for (const std::string_view known : kProtected) {
+    if (EqualsLower(name, known)) return true;
+  }
+  return EqualsLower(name.substr(0, kProtectedPrefix.size()), kProtectedPrefix);
 }
 
 bool ListNames(std::string_view list, std::string_view name) {
   while (!list.empty()) {
     const size_t comma = std::min(list.find(','), list.size());
-    const std::string_view option = TrimOws(list.substr(0, comma));
-    if (option.size() == name.size()) {
-      bool same = true;
-      for (size_t i = 0; i < name.size() && same; ++i) {
-        same = ToLower(option[i]) == ToLower(name[i]);
-      }
-      if (same) return true;
-    }
+    if (EqualsIgnoreCase(TrimOws(list.substr(0, comma)), name)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;
 }
 
-template <typename Head>
-bool Forwardable(const Head& head, const Field& field) {
-  if (field.id != FieldId::kOther && IsHopByHop(field.id)) return false;
-  if (!head.connection_names_fields || IsProtected(field)) return true;
-  for (const Field& connection : head.fields) {
-    if (connection.id == FieldId::kConnection && ListNames(connection.value, field.name)) {
-      return false;
-    }
-  }
-  return true;
-}
-
 }  // namespace
 
-bool IsForwardable(const RequestHead& head, const Field& field) { return Forwardable(head, field); }
-bool IsForwardable(const ResponseHead& head, const Field& field) {
-  return Forwardable(head, field);
+namespace internal {
+
+bool IsForwardableByRules(const std::vector<Field>& fields, bool connection_names_fields,
+                          const Field& field) {
+  const Fate fate = FateOf(field.id);
+  if (fate != Fate::kAsNamed) return fate == Fate::kKept;
+  if (!connection_names_fields || IsProtected(field.name)) return true;
+  return std::none_of(fields.begin(), fields.end(), [&](const Field& other) {
+    return other.id == FieldId::kConnection && ListNames(other.value, field.name);
+  });
 }
+
+}  // namespace internal
 
 }  // namespace sluice::http

@@ -38,7 +38,8 @@ ParseResult Parse(std::string_view bytes, ResponseHead* head, Method method = Me
 TEST(ResponseParserTest, FramesByStatusFieldsAndMethod) {
   ResponseHead head;
   size_t consumed = 0;
-  const std::string whole = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nKeep-Alive: timeout=5, max=9\r\n\r\nabc";
+  const std::string whole =
+      "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nKeep-Alive: timeout=5, max=9\r\n\r\nabc";
   ASSERT_EQ(Parse(whole, &head, Method::kGet, nullptr, &consumed), ParseResult::kDone);
   EXPECT_EQ(head.framing, Framing::kLength);
   EXPECT_EQ(head.content_length, 3u);
@@ -47,11 +48,13 @@ TEST(ResponseParserTest, FramesByStatusFieldsAndMethod) {
   EXPECT_EQ(consumed, whole.size() - 3);
   ASSERT_EQ(Parse(whole, &head, Method::kHead), ParseResult::kDone);
   EXPECT_EQ(head.framing, Framing::kNone);
-  ASSERT_EQ(Parse("HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n", &head), ParseResult::kDone);
+  ASSERT_EQ(Parse("HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n", &head),
+            ParseResult::kDone);
   EXPECT_EQ(head.framing, Framing::kNone);
   ASSERT_EQ(Parse("HTTP/1.1 204\r\n\r\n", &head), ParseResult::kDone);
   EXPECT_EQ(head.framing, Framing::kNone);
-  ASSERT_EQ(Parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", &head), ParseResult::kDone);
+  ASSERT_EQ(Parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", &head),
+            ParseResult::kDone);
   EXPECT_EQ(head.framing, Framing::kChunked);
   ASSERT_EQ(Parse("HTTP/1.0 200 OK\r\n\r\n", &head), ParseResult::kDone);
   EXPECT_EQ(head.framing, Framing::kUntilClose);
@@ -90,10 +93,12 @@ TEST(ResponseParserTest, LimitsTheHead) {
   ResponseParser parser;
   ResponseHead head;
   parser.Reset({.head_bytes = 100, .target_bytes = 0, .fields = 2}, Method::kGet);
-  EXPECT_EQ(parser.Parse("HTTP/1.1 200 OK\r\nX: " + std::string(200, 'a'), &head), ParseResult::kError);
+  EXPECT_EQ(parser.Parse("HTTP/1.1 200 OK\r\nX: " + std::string(200, 'a'), &head),
+            ParseResult::kError);
   EXPECT_EQ(parser.error(), ParseError::kHeadTooLarge);
   parser.Reset({.head_bytes = 100, .target_bytes = 0, .fields = 2}, Method::kGet);
-  EXPECT_EQ(parser.Parse("HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n", &head), ParseResult::kError);
+  EXPECT_EQ(parser.Parse("HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n", &head),
+            ParseResult::kError);
   EXPECT_EQ(parser.error(), ParseError::kTooManyFields);
 }
 

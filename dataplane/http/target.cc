@@ -2,7 +2,8 @@
 
 #include <arpa/inet.h>
 
-#include <string>
+#include <algorithm>
+#include <cstring>
 
 #include "dataplane/http/char_class.h"
 
@@ -10,86 +11,114 @@ namespace sluice::http {
 namespace {
 
 // Length of "http://" or "https://", 0 for anything else. Schemes are case-insensitive.
-size_t SchemeLength(std::string_view target) {
-  if (target.size() > 7 && EqualsLower(target.substr(0, 7), "http://")) return 7;
-  if (target.size() > 8 && EqualsLower(target.substr(0, 8), "https://")) return 8;
+size_t SchemeBytes(std::string_view target) {
+  for (const std::string_view scheme :
+       {std::string_view("http://"), std::string_view("https://")}) {
+    if (EqualsLower(target.substr(0, scheme.size()), scheme)) return scheme.size();
+  }
   return 0;
 }
 
-bool IsValidPathAndQuery(std::string_view text) {
-  bool in_query = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c <= 0x20 || c >= 0x7f || c == '#') return false;
-    if (c == '?') in_query = true;
-    if (c == '%' && !in_query) {
-      if (i + 2 >= text.size() || HexValue(text[i + 1]) < 0 || HexValue(text[i + 2]) < 0) {
-        return false;
-      }
-    }
+size_t AuthorityEnd(std::string_view target, size_t begin) {
+  return std::min(target.find_first_of("/?", begin), target.size());
+}
+
+// In the path; nobody decodes a query to route by it.
+bool HasValidTriplets(std::string_view path_and_query) {
+  const auto* at =
+      static_cast<const char*>(std::memchr(path_and_query.data(), '%', path_and_query.size()));
+  if (at == nullptr) [[likely]]
+    return true;
+  const std::string_view path = path_and_query.substr(0, path_and_query.find('?'));
+  for (size_t i = 0; i < path.size(); ++i) {
+    if (path[i] != '%') continue;
+    if (path.size() - i < 3 || HexValue(path[i + 1]) < 0 || HexValue(path[i + 2]) < 0) return false;
   }
   return true;
 }
 
 bool IsValidPort(std::string_view port) {
+  uint32_t value = 0;
   if (port.size() > 5) return false;
-  int value = 0;
   for (const char c : port) {
     if (!IsDigit(c)) return false;
-    value = value * 10 + (c - '0');
+    value = value * 10 + static_cast<uint32_t>(c - '0');
   }
   return value <= 65535;
 }
 
 bool IsIpv6(std::string_view text) {
-  char address[64];
+  char address[INET6_ADDRSTRLEN];
   if (text.size() >= sizeof address) return false;
+  for (const char c : text) {
+    if (HexValue(c) < 0 && c != ':' && c != '.') return false;
+  }
   text.copy(address, text.size());
   address[text.size()] = '\0';
   in6_addr parsed;
   return inet_pton(AF_INET6, address, &parsed) == 1;
 }
 
+// Where the host ends; 0 if it is malformed.
+size_t HostEnd(std::string_view authority) {
+  if (authority.front() == '[') {
+    const size_t close = authority.find(']');
+    if (close == std::string_view::npos || !IsIpv6(authority.substr(1, close - 1))) return 0;
+    return close + 1;
+  }
+  size_t end = 0;
+  while (end < authority.size() && IsRegNameChar(authority[end])) ++end;
+  return end;
+}
+
 }  // namespace
 
 bool IsValidAuthority(std::string_view authority) {
   if (authority.empty()) return false;
-  size_t host_end = 0;
-  if (authority.front() == '[') {
-    const size_t close = authority.find(']');
-    if (close == std::string_view::npos || !IsIpv6(authority.substr(1, close - 1))) return false;
-    host_end = close + 1;
-  } else {
-    while (host_end < authority.size() && IsRegNameChar(authority[host_end])) ++host_end;
-    if (host_end == 0) return false;
-  }
+  const size_t host_end = HostEnd(authority);
+  if (host_end == 0) return false;
   if (host_end == authority.size()) return true;
   return authority[host_end] == ':' && IsValidPort(authority.substr(host_end + 1));
 }
 
 bool IsValidTarget(std::string_view target, Method method) {
+  const char* const end = target.data() + target.size();
+  return FindTargetEnd(target.data(), end) == end && HasTargetForm(target, method);
+}
+
+bool HasTargetForm(std::string_view target, Method method) {
   if (target.empty()) return false;
   if (method == Method::kConnect) {
-    return IsValidAuthority(target) && target.find_last_of(':') != std::string_view::npos;
+    // The port is not optional here (RFC 9112 section 3.2.3).
+    const size_t host_end = HostEnd(target);
+    return host_end != 0 && host_end + 1 < target.size() && target[host_end] == ':' &&
+           IsValidPort(target.substr(host_end + 1));
   }
-  if (target.front() == '/') return IsValidPathAndQuery(target);
+  if (target.front() == '/') return HasValidTriplets(target);
   if (target == "*") return method == Method::kOptions;
-  const size_t scheme = SchemeLength(target);
+  const size_t scheme = SchemeBytes(target);
   if (scheme == 0) return false;
-  const size_t end = std::min(target.find_first_of("/?", scheme), target.size());
+  const size_t end = AuthorityEnd(target, scheme);
   return IsValidAuthority(target.substr(scheme, end - scheme)) &&
-         IsValidPathAndQuery(target.substr(end));
+         (end == target.size() || HasValidTriplets(target.substr(end)));
 }
 
 Target SplitTarget(std::string_view target, Method method) {
   Target parts;
   if (method == Method::kConnect) {
+    parts.form = TargetForm::kAuthority;
     parts.authority = target;
     return parts;
   }
-  const size_t scheme = target.front() == '/' ? 0 : SchemeLength(target);
-  if (scheme != 0) {
-    const size_t end = std::min(target.find_first_of("/?", scheme), target.size());
+  if (target.front() == '*') {
+    parts.form = TargetForm::kAsterisk;
+    parts.path = target;
+    return parts;
+  }
+  if (target.front() != '/') {
+    parts.form = TargetForm::kAbsolute;
+    const size_t scheme = SchemeBytes(target);
+    const size_t end = AuthorityEnd(target, scheme);
     parts.authority = target.substr(scheme, end - scheme);
     target.remove_prefix(end);
   }

@@ -54,6 +54,7 @@ void Reactor::Run() {
     Deliver(count);
     timers_.Advance(now_micros());
   }
+  stopping_.store(false, std::memory_order_release);
   RunPosted();
   RunDeferred();
 }

@@ -50,6 +50,8 @@ class Reactor {
 
   // From any thread.
   void Stop();
+  // Ends the present Run; another may follow.
+  void StopOnce() { stopping_.store(true, std::memory_order_release); }
   void Post(std::function<void()> function);
 
   // Runs `function(argument)` before the loop waits again, outside of whatever runs now. For freeing objects

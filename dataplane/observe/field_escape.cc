@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "common/base/utf8.h"
+
 namespace sluice::observe {
 namespace {
 
@@ -68,27 +70,12 @@ char* EscapeByteText(uint8_t byte, char* out) {
   return out;
 }
 
-// Bytes of the valid UTF-8 sequence (RFC 3629 section 4) that begins at `at`, a byte of 0x80 or
-// above; 0 if there is none, or if it is a C1 control character.
-size_t SequenceBytes(const char* at, const char* end) {
-  const auto byte = [at](int i) { return static_cast<uint8_t>(at[i]); };
-  const auto follows = [at, end, byte](int i, uint8_t low, uint8_t high) {
-    return end - at > i && byte(i) >= low && byte(i) <= high;
-  };
-  const uint8_t first = byte(0);
-  if (first == 0xc2) return follows(1, 0xa0, 0xbf) ? 2 : 0;
-  if (first > 0xc2 && first <= 0xdf) return follows(1, 0x80, 0xbf) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const uint8_t low = first == 0xe0 ? 0xa0 : 0x80;   // Overlong.
-    const uint8_t high = first == 0xed ? 0x9f : 0xbf;  // Surrogates.
-    return follows(1, low, high) && follows(2, 0x80, 0xbf) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const uint8_t low = first == 0xf0 ? 0x90 : 0x80;   // Overlong.
-    const uint8_t high = first == 0xf4 ? 0x8f : 0xbf;  // Beyond U+10FFFF.
-    return follows(1, low, high) && follows(2, 0x80, 0xbf) && follows(3, 0x80, 0xbf) ? 4 : 0;
-  }
-  return 0;
+// Bytes of the character above ASCII that `at` begins with; 0 if there is none, or if it is a C1
+// control character (U+0080 to U+009F).
+size_t CharacterBytes(const char* at, const char* end) {
+  const size_t length = base::Utf8Length({at, static_cast<size_t>(end - at)});
+  const bool is_control = length == 2 && at[0] == '\xc2' && static_cast<uint8_t>(at[1]) < 0xa0;
+  return is_control ? 0 : length;
 }
 
 template <bool kKeepUtf8, typename EscapeByte>
@@ -109,7 +96,7 @@ char* Escape(std::string_view text, char* out, EscapeByte escape_byte) {
         *out++ = *at++;
         continue;
       }
-      const size_t sequence = kKeepUtf8 && byte >= 0x80 ? SequenceBytes(at, end) : 0;
+      const size_t sequence = kKeepUtf8 && byte >= 0x80 ? CharacterBytes(at, end) : 0;
       if (sequence == 0) {
         out = escape_byte(byte, out);
         ++at;

@@ -35,7 +35,8 @@ Balancer::Balancer(v1::LbStrategy strategy, std::span<const EndpointLoad> endpoi
 
 int Balancer::Pick(uint64_t hash, const TriedEndpoints& tried) {
   const uint64_t changes = EndpointHealth::Changes();
-  if (changes != seen_changes_) [[unlikely]] Refresh(changes);
+  if (changes != seen_changes_) [[unlikely]]
+    Refresh(changes);
   return std::visit([hash, &tried](auto& strategy) { return strategy.Pick(hash, tried); },
                     strategy_);
 }

@@ -1,4 +1,5 @@
-// Chooses an endpoint. One balancer per cluster and worker; not thread-safe. Hot path: no allocation.
+// Chooses an endpoint. One balancer per cluster and worker; not thread-safe. Hot path: no
+// allocation.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,12 @@ namespace sluice::upstream {
 
 class Balancer {
  public:
-  // `endpoints` must outlive the balancer and keep its size. `identities`: the addresses, for hashing.
-  // Below `panic_threshold_percent` healthy endpoints, health is ignored; at 0 it never is.
+  // `endpoints` must outlive the balancer and keep its size. `identities`: the addresses, for
+  // hashing. Below `panic_threshold_percent` healthy endpoints, health is ignored; at 0 it never
+  // is.
   Balancer(v1::LbStrategy strategy, std::span<const EndpointLoad> endpoints,
-           std::span<const std::string> identities, uint32_t panic_threshold_percent, uint64_t seed);
+           std::span<const std::string> identities, uint32_t panic_threshold_percent,
+           uint64_t seed);
 
   // Index of the endpoint, or -1 when none may be used. `hash` only matters to LB_STRATEGY_HASH.
   int Pick(uint64_t hash, const TriedEndpoints& tried);

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/upstream/seeded_random.h"
+#include "common/base/random.h"
 
 namespace sluice::upstream {
 namespace {
@@ -41,7 +41,7 @@ std::vector<uint32_t> Ones(size_t count) { return std::vector<uint32_t>(count, 1
 
 std::vector<int> Count(Balancer& balancer, size_t endpoints, int picks, uint64_t seed,
                        const TriedEndpoints& tried = {}) {
-  SeededRandom random(seed);
+  base::Random random(seed);
   std::vector<int> counts(endpoints, 0);
   for (int i = 0; i < picks; ++i) {
     const int index = balancer.Pick(random.Next(), tried);
@@ -93,16 +93,20 @@ TEST(BalancerTest, NeverPicksTheUnhealthyOrTheTriedWhileHealthChangesAtRandom) {
   for (const auto strategy : kStrategies) {
     for (uint64_t seed = 1; seed <= 20; ++seed) {
       SCOPED_TRACE("strategy " + std::to_string(strategy) + ", seed " + std::to_string(seed));
-      SeededRandom random(seed);
-      const uint32_t count = 1 + random.Below(80);
+      base::Random random(seed);
+      const auto count = static_cast<uint32_t>(1 + random.Below(80));
       std::vector<uint32_t> weights;
-      for (uint32_t i = 0; i < count; ++i) weights.push_back(1 + random.Below(10));
+      for (uint32_t i = 0; i < count; ++i)
+        weights.push_back(static_cast<uint32_t>(1 + random.Below(10)));
       Fixture fixture(weights);
       Balancer balancer = fixture.Make(strategy, seed, /*panic=*/0);
       for (int step = 0; step < 2'000; ++step) {
-        if (step % 5 == 0) fixture.SetHealthy(random.Below(count), random.Below(2) == 0);
+        if (step % 5 == 0)
+          fixture.SetHealthy(static_cast<uint32_t>(random.Below(count)), random.Below(2) == 0);
         TriedEndpoints tried;
-        for (uint32_t i = random.Below(4); i > 0; --i) tried.Add(random.Below(count));
+        for (uint64_t i = random.Below(4); i > 0; --i) {
+          tried.Add(static_cast<uint32_t>(random.Below(count)));
+        }
         bool any = false;
         for (uint32_t i = 0; i < count; ++i) {
           any = any || (fixture.healths[i].healthy() && !tried.Contains(i));

@@ -9,7 +9,8 @@
 
 namespace sluice::upstream {
 
-// What balancing needs to know of an endpoint; the cluster keeps one for each, in configuration order.
+// What balancing needs to know of an endpoint; the cluster keeps one for each, in configuration
+// order.
 struct EndpointLoad {
   const EndpointHealth* health;  // Never null.
   uint32_t weight = 1;           // 0 counts as 1.

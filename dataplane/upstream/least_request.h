@@ -1,5 +1,6 @@
-// Picks the less busy of two random endpoints. Both are drawn by weight and compared by requests per
-// weight, so that traffic follows the weights while little is going on, and the load when much is.
+// Picks the less busy of two random endpoints. Both are drawn by weight and compared by requests
+// per weight, so that traffic follows the weights while little is going on, and the load when much
+// is.
 //
 // Hot path: no allocation. One worker's; counts only that worker's requests.
 #pragma once

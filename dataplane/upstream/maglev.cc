@@ -5,13 +5,13 @@
 #include <numeric>
 
 #include "common/base/check.h"
-#include "dataplane/upstream/seeded_random.h"
+#include "common/base/hash.h"
 
 namespace sluice::upstream {
 namespace {
 
-// Primes, with about a hundred slots for each endpoint at least. Few sizes, because all keys move when the
-// size changes: beyond 40 and beyond 655 endpoints.
+// Primes, with about a hundred slots for each endpoint at least. Few sizes, because all keys move
+// when the size changes: beyond 40 and beyond 655 endpoints.
 struct TableSize {
   size_t endpoints_max;
   uint32_t slots;
@@ -19,7 +19,8 @@ struct TableSize {
 constexpr TableSize kTableSizes[] = {
     {40, 4093}, {655, 65521}, {std::numeric_limits<size_t>::max(), 1048573}};
 
-// Other places looked at for a key whose endpoint may not be used, before all are looked at in turn.
+// Other places looked at for a key whose endpoint may not be used, before all are looked at in
+// turn.
 constexpr uint64_t kProbesMax = 32;
 
 constexpr uint32_t kNobody = std::numeric_limits<uint32_t>::max();
@@ -31,20 +32,13 @@ uint32_t SlotsFor(size_t endpoints) {
   __builtin_unreachable();
 }
 
-// FNV-1a, mixed: the same on every machine and in every version.
-uint64_t HashOf(const std::string& identity) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : identity) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  return Mix(hash);
-}
-
 // An endpoint's order of preference among the slots: offset, offset + skip, offset + 2 skip...
 struct Preference {
   uint32_t index;
   uint32_t weight;
-  uint32_t next;       // The slot it wants next.
+  uint32_t next;  // The slot it wants next.
   uint32_t skip;
-  uint64_t due = 0;    // The round of its next turn, times its weight.
+  uint64_t due = 0;  // The round of its next turn, times its weight.
 };
 
 }  // namespace
@@ -60,21 +54,20 @@ void Maglev::Fill(std::span<const EndpointLoad> endpoints,
   const auto slots = static_cast<uint32_t>(table_.size());
   std::vector<uint32_t> order(endpoints.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&identities](uint32_t a, uint32_t b) {
-    return identities[a] < identities[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&identities](uint32_t a, uint32_t b) { return identities[a] < identities[b]; });
 
   std::vector<Preference> preferences;
   preferences.reserve(order.size());
   uint32_t weight_max = 1;
   for (const uint32_t index : order) {
-    const uint64_t hash = HashOf(identities[index]);
     const uint32_t weight = std::max(1u, endpoints[index].weight);
     weight_max = std::max(weight_max, weight);
-    preferences.push_back({.index = index,
-                           .weight = weight,
-                           .next = static_cast<uint32_t>(hash % slots),
-                           .skip = static_cast<uint32_t>(Mix(~hash) % (slots - 1)) + 1});
+    preferences.push_back(
+        {.index = index,
+         .weight = weight,
+         .next = static_cast<uint32_t>(base::Hash64(identities[index], 1) % slots),
+         .skip = static_cast<uint32_t>(base::Hash64(identities[index], 2) % (slots - 1)) + 1});
   }
 
   // The heaviest takes a slot in every round, the others in proportion.
@@ -100,11 +93,11 @@ void Maglev::SetUsable(std::span<const uint32_t> usable) {
 
 int Maglev::Pick(uint64_t hash, const TriedEndpoints& tried) const {
   if (usable_.empty()) return -1;
-  uint64_t key = Mix(hash);
+  uint64_t key = base::MixHash(hash, kProbesMax);
   for (uint64_t probe = 0; probe < kProbesMax; ++probe) {
     const uint32_t index = table_[key % table_.size()];
     if (MayUse(index, tried)) return static_cast<int>(index);
-    key = Mix(key + 0x9e3779b97f4a7c15u);
+    key = base::MixHash(key, probe);
   }
   const auto count = static_cast<uint32_t>(usable_.size());
   auto index = static_cast<uint32_t>(key % count);

@@ -1,9 +1,9 @@
 // Consistent hashing by Maglev's lookup table (Eisenbud et al., NSDI 2016, section 3.4).
 //
-// All proxies with the same endpoints send a key to the same one, whatever the order of configuration.
-// Adding one of n endpoints moves about 1/n of the keys, except where it makes the table change size (see
-// kTableSizes). Health does not change the table: keys of an endpoint that may not be used go to others,
-// evenly, and come back with it; all other keys stay.
+// All proxies with the same endpoints send a key to the same one, whatever the order of
+// configuration. Adding one of n endpoints moves about 1/n of the keys, except where it makes the
+// table change size (see kTableSizes). Health does not change the table: keys of an endpoint that
+// may not be used go to others, evenly, and come back with it; all other keys stay.
 //
 // Hot path: no allocation. One worker's.
 #pragma once
@@ -31,8 +31,8 @@ class Maglev {
     return usable_[index] != 0 && !tried.Contains(index);
   }
 
-  std::vector<uint32_t> table_;   // Endpoint by slot.
-  std::vector<uint8_t> usable_;   // By endpoint.
+  std::vector<uint32_t> table_;  // Endpoint by slot.
+  std::vector<uint8_t> usable_;  // By endpoint.
 };
 
 }  // namespace sluice::upstream

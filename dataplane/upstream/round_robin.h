@@ -1,5 +1,5 @@
-// Picks endpoints in turn, each as often as its weight says and as evenly spread as can be: every endpoint
-// is due again 1/weight after its last turn, and the one due first is next.
+// Picks endpoints in turn, each as often as its weight says and as evenly spread as can be: every
+// endpoint is due again 1/weight after its last turn, and the one due first is next.
 //
 // Hot path: no allocation; O(log n). One worker's. Turns survive changes of health.
 #pragma once
@@ -14,7 +14,8 @@ namespace sluice::upstream {
 
 class RoundRobin {
  public:
-  // `endpoints` must outlive this object. `seed` moves the start, so that workers do not march in step.
+  // `endpoints` must outlive this object. `seed` moves the start, so that workers do not march in
+  // step.
   RoundRobin(std::span<const EndpointLoad> endpoints, uint64_t seed);
 
   void SetUsable(std::span<const uint32_t> usable);

@@ -29,9 +29,8 @@ void WeightedSampler::SetUsable(std::span<const uint32_t> usable) {
 }
 
 uint32_t WeightedSampler::DrawAny() {
-  if (equal_weights_) return usable_[random_.Below(static_cast<uint32_t>(usable_.size()))];
-  const auto point = static_cast<uint64_t>(
-      (static_cast<unsigned __int128>(random_.Next()) * sums_.back()) >> 64);
+  if (equal_weights_) return usable_[random_.Below(usable_.size())];
+  const auto point = random_.Below(sums_.back());
   const auto found = std::upper_bound(sums_.begin(), sums_.end(), point);
   return usable_[static_cast<size_t>(found - sums_.begin())];
 }
@@ -51,8 +50,7 @@ int WeightedSampler::DrawFromRest(const TriedEndpoints& tried) {
     if (!tried.Contains(index)) sum += WeightOf(index);
   }
   if (sum == 0) return -1;
-  auto left =
-      static_cast<uint64_t>((static_cast<unsigned __int128>(random_.Next()) * sum) >> 64);
+  auto left = random_.Below(sum);
   for (const uint32_t index : usable_) {
     if (tried.Contains(index)) continue;
     if (left < WeightOf(index)) return static_cast<int>(index);

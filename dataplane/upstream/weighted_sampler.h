@@ -1,14 +1,15 @@
 // Draws endpoints at random, each as often as its weight says.
 //
-// Hot path: no allocation. One worker's. Constant time where all weights are equal, else logarithmic.
+// Hot path: no allocation. One worker's. Constant time where all weights are equal, else
+// logarithmic.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "common/base/random.h"
 #include "dataplane/upstream/endpoint_load.h"
-#include "dataplane/upstream/seeded_random.h"
 
 namespace sluice::upstream {
 
@@ -30,7 +31,7 @@ class WeightedSampler {
   int DrawFromRest(const TriedEndpoints& tried);
 
   const std::span<const EndpointLoad> endpoints_;
-  SeededRandom random_;
+  base::Random random_;
   std::vector<uint32_t> usable_;
   std::vector<uint64_t> sums_;  // sums_[i]: weights of usable_[0..i].
   bool equal_weights_ = true;

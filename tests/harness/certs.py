@@ -13,7 +13,7 @@ def _run(*argv):
 class Certificate:
     """A key, its certificate, and the authority that can vouch for others."""
 
-    def __init__(self, folder, name, names=(), issuer=None, days=30, key_type="ec"):
+    def __init__(self, folder, name, names=(), issuer=None, days=90, key_type="ec"):
         self.name = name
         base = os.path.join(folder, name)
         self.cert, self.key = base + ".pem", base + ".key"

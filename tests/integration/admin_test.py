@@ -52,12 +52,6 @@ class AdminTest(rig.FleetTest):
         self.assertIn("api", json.dumps(told))
         self.assertIn("/x", json.dumps(told))
 
-    def test_the_browser_cannot_be_tricked_into_it(self):
-        """A page elsewhere may make a browser send a POST; it carries that page's Origin."""
-        status, _, _ = rig.http_get(self.proxy.admin, "/drain", "POST", {"Origin": "http://evil.test"})
-        self.assertEqual(status, 403)
-        self.assertEqual(self.get().status, 200)
-
     def test_hostile_bytes_do_not_end_it(self):
         host, port = self.proxy.admin.rsplit(":", 1)
         for data in (b"\x00" * 100, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000 + b"\r\n",

@@ -73,23 +73,20 @@ class SluicectlTest(rig.FleetTest):
         self.ctl("validate", "-f", self.rig.write(self.base), controller=nobody)
 
     def test_tests_in_the_document_run(self):
-        good = {**self.base, "tests": [{"request": {"method": "GET", "url": f"http://a.test:{self.port}/x"},
-                                        "expect": {"route": "all"}}]}
-        bad = {**self.base, "tests": [{"request": {"method": "GET", "url": f"http://a.test:{self.port}/version"},
-                                       "expect": {"route": "all"}}]}
-        done = self.ctl("validate", "-f", self.rig.write(good), code=None)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.ctl("validate", "-f", self.rig.write(bad), code=1)
+        good = {**self.base, "tests": [{"name": "the rest", "expect": {"route": "all"},
+                                        "request": {"url": f"http://a.test:{self.port}/x"}}]}
+        bad = {**self.base, "tests": [{"name": "wrong", "expect": {"route": "all"},
+                                       "request": {"url": f"http://a.test:{self.port}/version"}}]}
+        self.assertIn("1 test run", self.ctl("validate", "-f", self.rig.write(good)).stdout)
+        self.assertIn("wrong", self.ctl("validate", "-f", self.rig.write(bad), code=1).stdout)
         revision = self.ctl.revision()
         self.rig.apply(bad, code=1)
         self.assertEqual(self.ctl.revision(), revision)
 
     def test_apply_wait_ends_with_a_line_to_trust(self):
         done = self.rig.apply(self.version("line"), "-m", "a line")
-        last = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1]
-        self.assertRegex(last, r"\b2\b")
-        self.assertRegex(last, str(self.ctl.revision()))
-        self.assertRegex(last, r"\d+(\.\d+)? ?m?s\b")
+        self.assertRegex(done.stdout.strip().splitlines()[-1],
+                         rf"^version {self.ctl.revision()}\b.* effective on 2 of 2 nodes in [\d.]+ ?m?s$")
         for proxy in self.rig.proxies:
             self.assertEqual(self.get("/version", at=proxy.host).body, b"line")
 
@@ -97,7 +94,7 @@ class SluicectlTest(rig.FleetTest):
         self.rig.apply(self.version("same"))
         revision = self.ctl.revision()
         done = self.rig.apply(self.version("same"))
-        self.assertRegex(done.stdout + done.stderr, "(?i)unchanged|no change|nothing")
+        self.assertRegex(done.stdout + done.stderr, "^unchanged: version")
         self.assertEqual(self.ctl.revision(), revision)
 
     def test_apply_from_standard_input(self):
@@ -129,8 +126,7 @@ class SluicectlTest(rig.FleetTest):
 
     def test_diff(self):
         self.rig.apply(self.version("diff-old"))
-        done = self.ctl("diff", "-f", self.rig.write(self.version("diff-new")), code=None)
-        self.assertIn(done.returncode, (0, 1))
+        done = self.ctl("diff", "-f", self.rig.write(self.version("diff-new")))
         self.assertIn("diff-old", done.stdout)
         self.assertIn("diff-new", done.stdout)
         same = self.ctl("diff", "-f", self.rig.write(self.version("diff-old")))
@@ -216,8 +212,8 @@ class SluicectlTest(rig.FleetTest):
     def test_flags_from_the_environment(self):
         done = subprocess.run([os.path.join(fleet.BIN, "sluicectl"), "status"], capture_output=True,
                               text=True, timeout=rig.DEADLINE,
-                              env={**os.environ, "SLUICE_CONTROLLER": self.rig.controller.grpc,
-                                   "SLUICE_INSECURE": "true"})
+                              env={**os.environ, "SLUICECTL_CONTROLLER": self.rig.controller.grpc,
+                                   "SLUICECTL_INSECURE": "true"})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("node-1", done.stdout)
 

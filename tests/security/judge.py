@@ -200,6 +200,9 @@ class Judge:
             return "no answer"
         return "Set-Cookie in the answer" if self.finals()[0].has("set-cookie") else None
 
+    def policy_early_data_spoof(self):
+        return self.nothing_upstream() if self.status() in (400, 425) else f"status {self.status()}"
+
     def policy_log_json_escape(self):
         return None if self.status() in (200, 400) else f"status {self.status()}"
 

@@ -32,6 +32,7 @@ class Sending:
         self.methods = []
         self.got = b""
         self.closed = self.reset = False
+        self._parsed = (None, None)  # What answers() last made of what there was.
 
     def pump(self, seconds=0.0):
         """Takes what has arrived, waiting at most so long for the first of it."""
@@ -81,7 +82,12 @@ class Sending:
 
     def answers(self):
         """(complete responses, what is wrong with the rest or None)."""
-        data, closed = self.got, self.closed
+        state = (len(self.got), self.closed, len(self.methods))
+        if self._parsed[0] != state:
+            self._parsed = (state, self._parse(self.got, self.closed))
+        return self._parsed[1]
+
+    def _parse(self, data, closed):
         wire = h1.Wire(_Fixed(data))
         found = []
         while wire.buffer or wire.more():

@@ -32,10 +32,12 @@ class TidyTest(unittest.TestCase):
 
     def test_a_plain_tree_passes(self):
         self.assertEqual(self.problems(
+            tools__sluicectl__a_dot_h=GOOD + '#include "controlplane/yaml/b.h"\n',
             dataplane__http__a_dot_h=GOOD + '#include <string>\n#include "dataplane/io/b.h"\n'
             '#include "common/route/c.h"\n#include "sluice/v1/route.pb.h"\nstruct A {\n  int system = 0;\n};\n',
             dataplane__main_dot_cc='#include "dataplane/http/a.h"\nint f(A& a) { return a.rand(); }\n'
-            '// atoi( and "TO-DO" in words\nconst char* s = "throw system(";\nconst int n = 1\'000;\n'), [])
+            '// atoi( and "TO-DO" in words\nconst char* s = "throw system(";\nconst int n = 1\'000;\n'
+            '  throw CLI::ValidationError("x");\n'), [])
 
     def test_include_direction(self):
         for name, line in (("dataplane__io__a_dot_h", '#include "dataplane/http/b.h"'),
@@ -45,7 +47,8 @@ class TidyTest(unittest.TestCase):
                            ("controlplane__yaml__a_dot_h", '#include "dataplane/io/b.h"'),
                            ("common__base__a_dot_h", '#include "common/route/b.h"'),
                            ("common__route__a_dot_h", '#include "dataplane/io/b.h"'),
-                           ("tools__sluicectl__a_dot_h", '#include "controlplane/yaml/b.h"'),
+                           ("tools__sluicectl__a_dot_h", '#include "controlplane/store/b.h"'),
+                           ("tools__sluicectl__a_dot_h", '#include "dataplane/io/b.h"'),
                            ("dataplane__io__a_dot_h", '#include "../http/b.h"'),
                            ("dataplane__io__a_dot_h", '#include "b.h"')):
             with self.subTest(name=name, line=line):
@@ -69,7 +72,7 @@ class TidyTest(unittest.TestCase):
     def test_banned_calls_and_names(self):
         for line, rule in (("int a = atoi(s);", "banned-call"), ("std::system(s);", "banned-call"),
                            ("  ::rand ();", "banned-call"), ("using namespace std;", "using-namespace"),
-                           ("  throw 1;", "throw"), ("class RouteManager {", "banned-name"),
+                           ("  throw 1;", "throw"), ("  throw CLI2::Error();", "throw"), ("class RouteManager {", "banned-name"),
                            ("struct StringUtil {", "banned-name")):
             with self.subTest(line=line):
                 self.assertEqual(self.problems(common__base__a_dot_cc=line + "\n"), [rule])
@@ -84,6 +87,8 @@ class TidyTest(unittest.TestCase):
                          ["duplicate-type"])
         self.assertEqual(self.problems(common__base__a_dot_h=thing,
                                        dataplane__io__b_dot_h=GOOD + "class Thing;\n"), [])
+        self.assertEqual(self.problems(controlplane__yaml__a_dot_h=thing, dataplane__io__b_dot_h=thing),
+                         [], "two programs")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ v1::ApplyRequest::DryRun DryRunOf(const std::string& word) {
 
 ExitCode Run(const Options& options, Session& session) {
   auto document = LoadDocument(options.path, session.console());
-  if (!document.ok()) return session.Fail(ExitCode::kFailed, std::string(document.status().message()));
+  if (!document.ok())
+    return session.Fail(ExitCode::kFailed, std::string(document.status().message()));
   AttachReferenced(options.path, &*document);
   ControllerClient* client = session.Client();
   if (client == nullptr) return ExitCode::kUsage;
@@ -64,15 +65,23 @@ Command ApplyCommand() {
   command.name = "apply";
   command.summary = "Validate, store and release a configuration";
   command.details =
-      "Certificates and keys that the document names and this machine has are sent along. Every node "
+      "Certificates and keys that the document names and this machine has are sent along. Every "
+      "node "
       "prepares the version before any takes it; one that rejects it keeps all on the old version "
       "unless --partial is given.";
   command.flags = {
-      {"-f,--file", "FILE|DIR", "YAML file, directory of them, or - for standard input",
-       &options->path, {}, true},
+      {"-f,--file",
+       "FILE|DIR",
+       "YAML file, directory of them, or - for standard input",
+       &options->path,
+       {},
+       true},
       {"--wait", "", "Show every node's progress and end when all are effective", &options->wait},
-      {"--dry-run", "WHERE", "server: validate and compare only; nodes: also prepare on every node",
-       &options->dry_run, {"server", "nodes"}},
+      {"--dry-run",
+       "WHERE",
+       "server: validate and compare only; nodes: also prepare on every node",
+       &options->dry_run,
+       {"server", "nodes"}},
       {"--if-version", "N", "Refuse unless version N is the current one", &options->if_version},
       {"-m,--message", "TEXT", "Why, for the history", &options->message},
       {"--partial", "", "Release to the nodes that can take it even if others reject it",

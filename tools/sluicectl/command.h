@@ -30,8 +30,7 @@ struct DurationMs {
 };
 
 // Where a parsed value goes. The pointee lives as long as the Command (usually held by its `run`).
-using Target =
-    std::variant<bool*, std::string*, uint64_t*, DurationMs*, std::vector<std::string>*>;
+using Target = std::variant<bool*, std::string*, uint64_t*, DurationMs*, std::vector<std::string>*>;
 
 struct Flag {
   std::string names;       // "-f,--file": the long one last.

@@ -6,6 +6,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include "common/base/nearest.h"
@@ -39,7 +40,16 @@ CLI::Option* AddTarget(CLI::App* app, const std::string& names, const std::strin
     return app->add_option(names, **text, help);
   }
   if (auto* const* number = std::get_if<uint64_t*>(&target)) {
-    return app->add_option(names, **number, help);
+    uint64_t* const value = *number;
+    // CLI11's own conversion takes -1 for the largest number.
+    const std::function<void(const std::string&)> parse = [value, names](const std::string& word) {
+      const char* end = word.data() + word.size();
+      const auto [stop, error] = std::from_chars(word.data(), end, *value);
+      if (error != std::errc() || stop != end) {
+        throw CLI::ValidationError(names, fmt::format("'{}' is no whole number", word));
+      }
+    };
+    return app->add_option_function(names, parse, help);
   }
   if (auto* const* list = std::get_if<std::vector<std::string>*>(&target)) {
     return app->add_option(names, **list, help)->allow_extra_args(false);
@@ -159,9 +169,9 @@ ExitCode RunSelected(const CLI::App& app, const Command& root, GlobalOptions* op
     return ExitCode::kUsage;
   }
   if (selected.command->run == nullptr) {
-    return UsageError(console, selected.path,
-                      fmt::format("one of {} is needed",
-                                  fmt::join(ChildNames(*selected.command), ", ")));
+    return UsageError(
+        console, selected.path,
+        fmt::format("one of {} is needed", fmt::join(ChildNames(*selected.command), ", ")));
   }
   if (const absl::Status status = ApplyContext(options); !status.ok()) {
     return UsageError(console, selected.path, std::string(status.message()));

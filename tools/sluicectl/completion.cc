@@ -29,7 +29,8 @@ Command CompletionCommand() {
   command.name = "completion";
   command.summary = "Print a completion script for a shell";
   command.details =
-      "For bash: source <(sluicectl completion bash). For zsh: save it as _sluicectl in a folder of "
+      "For bash: source <(sluicectl completion bash). For zsh: save it as _sluicectl in a folder "
+      "of "
       "$fpath. For fish: sluicectl completion fish | source.";
   command.positionals = {{"SHELL", "Which shell", shell.get(), {"bash", "zsh", "fish"}}};
   command.run = [shell](Session& session) { return Run(*shell, session); };

@@ -81,7 +81,8 @@ HealthView CollectHealth(const v1::FleetStatus& status) {
 
 std::string HealthText(const EndpointView& endpoint) {
   if (endpoint.nodes == 0) return "";
-  return fmt::format("{} of {}", endpoint.healthy, Count(static_cast<uint64_t>(endpoint.nodes), "node"));
+  return fmt::format("{} of {}", endpoint.healthy,
+                     Count(static_cast<uint64_t>(endpoint.nodes), "node"));
 }
 
 Style HealthStyle(const EndpointView& endpoint) {
@@ -143,16 +144,17 @@ Text ServicesText(const ConfigView& config, bool wide) {
               {.wide = wide, .wide_from = 4});
   for (const auto& listener : config.listeners) {
     const auto& limits = listener.limits();
-    table.AddRow({listener.name(), listener.address(),
-                  listener.tls().enabled()
-                      ? (listener.tls().min_version().empty() ? "yes" : listener.tls().min_version() + "+")
-                      : "no",
-                  fmt::format("{}", routes[listener.name()]), Join(listener.tls().certificates()),
-                  Join(listener.trusted_proxies()),
-                  Limit(limits.body_bytes(), FormatBytes(limits.body_bytes())),
-                  Limit(listener.timeouts().keep_alive_ms(),
-                        FormatLatency(listener.timeouts().keep_alive_ms())),
-                  Limit(limits.connections(), fmt::format("{}", limits.connections()))});
+    table.AddRow(
+        {listener.name(), listener.address(),
+         listener.tls().enabled()
+             ? (listener.tls().min_version().empty() ? "yes" : listener.tls().min_version() + "+")
+             : "no",
+         fmt::format("{}", routes[listener.name()]), Join(listener.tls().certificates()),
+         Join(listener.trusted_proxies()),
+         Limit(limits.body_bytes(), FormatBytes(limits.body_bytes())),
+         Limit(listener.timeouts().keep_alive_ms(),
+               FormatLatency(listener.timeouts().keep_alive_ms())),
+         Limit(limits.connections(), fmt::format("{}", limits.connections()))});
   }
   return table.ToText();
 }
@@ -182,8 +184,8 @@ Text RoutesText(const ConfigView& config, bool wide) {
 
 Text UpstreamsText(const ConfigView& config, const HealthView& health, bool wide) {
   if (config.clusters.empty()) return Text().Line("No upstreams.");
-  Table table({"NAME", "STRATEGY", "ENDPOINT", "WEIGHT", "HEALTHY", "CHECK", "SNI", "CONNECT-TIMEOUT",
-               "WHY"},
+  Table table({"NAME", "STRATEGY", "ENDPOINT", "WEIGHT", "HEALTHY", "CHECK", "SNI",
+               "CONNECT-TIMEOUT", "WHY"},
               {.wide = wide, .wide_from = 5});
   for (const auto& cluster : config.clusters) {
     const auto& tls = cluster.tls();
@@ -192,13 +194,19 @@ Text UpstreamsText(const ConfigView& config, const HealthView& health, bool wide
       const EndpointView view = found == health.end() ? EndpointView{} : found->second;
       const std::string sni =
           !endpoint.sni().empty() ? endpoint.sni() : (tls.enabled() ? tls.sni() : "");
-      table.AddRow({cluster.name(), StrategyText(cluster), endpoint.address(),
-                    fmt::format("{}", endpoint.weight()), {HealthText(view), HealthStyle(view)},
-                    CheckText(cluster), sni, FormatLatency(cluster.timeouts().connect_ms()),
+      table.AddRow({cluster.name(),
+                    StrategyText(cluster),
+                    endpoint.address(),
+                    fmt::format("{}", endpoint.weight()),
+                    {HealthText(view), HealthStyle(view)},
+                    CheckText(cluster),
+                    sni,
+                    FormatLatency(cluster.timeouts().connect_ms()),
                     fmt::format("{}", fmt::join(view.reasons, "; "))});
     }
     if (cluster.endpoints().empty()) {
-      table.AddRow({cluster.name(), StrategyText(cluster), "", "", "", CheckText(cluster), "", "", ""});
+      table.AddRow(
+          {cluster.name(), StrategyText(cluster), "", "", "", CheckText(cluster), "", "", ""});
     }
   }
   return table.ToText();
@@ -206,8 +214,9 @@ Text UpstreamsText(const ConfigView& config, const HealthView& health, bool wide
 
 Text CertificatesText(const ConfigView& config, int64_t now_unix_ms, bool wide) {
   if (config.certificates.empty()) return Text().Line("No certificates.");
-  Table table({"NAME", "DNS-NAMES", "KEY", "EXPIRES", "SUBJECT", "NOT-BEFORE", "NOT-AFTER", "SHA256"},
-              {.wide = wide, .wide_from = 4});
+  Table table(
+      {"NAME", "DNS-NAMES", "KEY", "EXPIRES", "SUBJECT", "NOT-BEFORE", "NOT-AFTER", "SHA256"},
+      {.wide = wide, .wide_from = 4});
   for (const auto& certificate : config.certificates) {
     table.AddRow({certificate.name(), Join(certificate.dns_names()), certificate.key_type(),
                   ExpiryCell(certificate.not_after_unix(), now_unix_ms), certificate.subject(),

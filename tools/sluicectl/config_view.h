@@ -28,7 +28,8 @@ absl::StatusOr<ConfigView> DecodeConfig(const v1::GetConfigResponse& response);
 struct EndpointView {
   int healthy = 0;
   int nodes = 0;
-  std::vector<std::string> reasons;  // "edge-1: connect: Connection refused", of the unhealthy ones.
+  std::vector<std::string>
+      reasons;  // "edge-1: connect: Connection refused", of the unhealthy ones.
 };
 using HealthView = std::map<std::pair<std::string, std::string>, EndpointView>;
 

@@ -92,7 +92,8 @@ void LiveBlock::Draw(const Text& text) {
   }
   lines_drawn_ = shown;
   if (shown < text.line_count()) {
-    frame += CutToWidth(fmt::format("... and {} more lines", text.line_count() - shown), size.columns);
+    frame +=
+        CutToWidth(fmt::format("... and {} more lines", text.line_count() - shown), size.columns);
     frame += "\x1b[K\n";
     ++lines_drawn_;
   }

@@ -39,13 +39,14 @@ struct Console {
 // Standard input, output and error of this process.
 Console ProcessConsole();
 
-// A block of lines on a terminal that is drawn over in place. Only for consoles with out_is_terminal.
+// A block of lines on a terminal that is drawn over in place. Only for consoles with
+// out_is_terminal.
 class LiveBlock {
  public:
   explicit LiveBlock(const Console& console) : console_(console) {}
 
-  // Replaces what was drawn before. Lines are cut to the terminal's width, and the block to its height
-  // (the last line then says how many are missing): a wrapped line could not be drawn over.
+  // Replaces what was drawn before. Lines are cut to the terminal's width, and the block to its
+  // height (the last line then says how many are missing): a wrapped line could not be drawn over.
   void Draw(const Text& text);
   void Clear();
 

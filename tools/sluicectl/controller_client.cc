@@ -45,8 +45,8 @@ absl::StatusOr<std::string> ReadPem(const std::string& flag, const std::string& 
   return content;
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const GlobalOptions& options,
-                                                                      const base::HostPort& address) {
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
+    const GlobalOptions& options, const base::HostPort& address) {
   const bool any_tls =
       !options.tls_ca.empty() || !options.tls_cert.empty() || !options.tls_key.empty();
   if (options.insecure) {
@@ -62,10 +62,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const Glob
         options.controller));
   }
   if (!any_tls) {
-    return absl::InvalidArgumentError(
-        fmt::format("no credentials for the controller at {}: add --tls-ca FILE, --tls-cert FILE and "
-                    "--tls-key FILE, or name them in the context file",
-                    options.controller));
+    return absl::InvalidArgumentError(fmt::format(
+        "no credentials for the controller at {}: add --tls-ca FILE, --tls-cert FILE and "
+        "--tls-key FILE, or name them in the context file",
+        options.controller));
   }
   if (options.tls_cert.empty() != options.tls_key.empty()) {
     return absl::InvalidArgumentError(

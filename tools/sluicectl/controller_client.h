@@ -27,8 +27,8 @@ struct StreamHandler {
 
 class ControllerClient {
  public:
-  // Connects at the first call. Fails on bad addresses, unreadable or incomplete credentials, and when
-  // neither --insecure nor TLS files were given: the message says which flag is missing.
+  // Connects at the first call. Fails on bad addresses, unreadable or incomplete credentials, and
+  // when neither --insecure nor TLS files were given: the message says which flag is missing.
   static absl::StatusOr<std::unique_ptr<ControllerClient>> Create(const GlobalOptions& options);
   ~ControllerClient();
 

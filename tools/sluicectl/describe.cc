@@ -50,7 +50,8 @@ void AppendYaml(Text* text, const Json& json) {
   }
 }
 
-void AddField(Text* text, const char* label, const std::string& value, Style style = Style::kPlain) {
+void AddField(Text* text, const char* label, const std::string& value,
+              Style style = Style::kPlain) {
   text->AddPadded(label, 14, Style::kBold).Add(value.empty() ? "-" : value, style).EndLine();
 }
 
@@ -62,8 +63,9 @@ Text NodeText(const v1::NodeStatus& node, int64_t now) {
   if (!node.reason().empty()) AddField(&text, "Reason:", node.reason());
   AddField(&text, "Since:", FormatAgeSince(node.since_unix_ms(), now));
   AddField(&text, "Last seen:", FormatAgeSince(node.last_seen_unix_ms(), now));
-  AddField(&text, "Version:", fmt::format("{} (root {})", node.version().revision(),
-                                          ShortRoot(node.version().root())));
+  AddField(
+      &text, "Version:",
+      fmt::format("{} (root {})", node.version().revision(), ShortRoot(node.version().root())));
   AddField(&text, "Address:", node.peer_address());
   AddField(&text, "Labels:", LabelsText(node.hello()));
   AddField(&text, "Build:", node.hello().build_version());
@@ -73,35 +75,37 @@ Text NodeText(const v1::NodeStatus& node, int64_t now) {
   AddField(&text, "Memory:", FormatBytes(report.rss_bytes()));
   AddField(&text, "Open files:", fmt::format("{}", report.open_files()));
   AddField(&text, "Connections:", fmt::format("{}", report.downstream_connections()));
-  AddField(&text, "Requests:", fmt::format("{} in all, {} per second, {} 5xx, p99 {}",
-                                           report.requests_total(),
-                                           FormatRate(node.requests_per_second()),
-                                           FormatRatio(node.error_ratio()),
-                                           FormatLatency(node.p99_ms())));
-  AddField(&text, "Traffic:", fmt::format("{} received, {} sent",
-                                          FormatBytes(report.bytes_received_total()),
-                                          FormatBytes(report.bytes_sent_total())));
+  AddField(&text, "Requests:",
+           fmt::format("{} in all, {} per second, {} 5xx, p99 {}", report.requests_total(),
+                       FormatRate(node.requests_per_second()), FormatRatio(node.error_ratio()),
+                       FormatLatency(node.p99_ms())));
+  AddField(&text, "Traffic:",
+           fmt::format("{} received, {} sent", FormatBytes(report.bytes_received_total()),
+                       FormatBytes(report.bytes_sent_total())));
   AddField(&text, "Config sent:", FormatBytes(node.snapshot_bytes_sent()));
   if (!report.endpoints().empty()) {
     text.EndLine();
     Table table({"UPSTREAM", "ENDPOINT", "HEALTH", "SINCE", "LAST CHECK"});
     for (const auto& endpoint : report.endpoints()) {
-      table.AddRow({endpoint.cluster(), endpoint.address(),
+      table.AddRow({endpoint.cluster(),
+                    endpoint.address(),
                     {endpoint.healthy() ? "healthy" : "unhealthy",
                      endpoint.healthy() ? Style::kGreen : Style::kRed},
-                    FormatAgeSince(endpoint.since_unix_ms(), now), endpoint.reason()});
+                    FormatAgeSince(endpoint.since_unix_ms(), now),
+                    endpoint.reason()});
     }
     text.Append(table.ToText());
   }
   for (const auto& certificate : report.certificates()) {
-    AddField(&text, "Certificate:", fmt::format("{}, until {}", certificate.name(),
-                                                FormatTime(certificate.not_after_unix())));
+    AddField(
+        &text, "Certificate:",
+        fmt::format("{}, until {}", certificate.name(), FormatTime(certificate.not_after_unix())));
   }
   for (const auto& error : node.errors()) {
-    AddField(&text, "Rejected:", fmt::format("{}{}{}: {}: {}", error.source(),
-                                             error.source().empty() ? "" : ": ",
-                                             NameOf(error.resource()), error.field(),
-                                             error.message()), Style::kRed);
+    AddField(&text, "Rejected:",
+             fmt::format("{}{}{}: {}: {}", error.source(), error.source().empty() ? "" : ": ",
+                         NameOf(error.resource()), error.field(), error.message()),
+             Style::kRed);
   }
   for (const auto& error : report.last_errors()) AddField(&text, "Error:", error);
   return text;
@@ -134,14 +138,16 @@ Answer DescribeVersion(const std::string& name, ControllerClient& client, int64_
   AddField(&text, "Epoch:", fmt::format("{}", info.version().epoch()));
   AddField(&text, "Root:", base::HexEncode(info.version().root()));
   AddField(&text, "State:", info.state());
-  AddField(&text, "Created:", fmt::format("{} ({} ago)",
-                                          FormatTime(static_cast<int64_t>(info.created_unix_ms() / 1000)),
-                                          FormatAgeSince(info.created_unix_ms(), now)));
+  AddField(
+      &text, "Created:",
+      fmt::format("{} ({} ago)", FormatTime(static_cast<int64_t>(info.created_unix_ms() / 1000)),
+                  FormatAgeSince(info.created_unix_ms(), now)));
   AddField(&text, "Author:", info.author());
   AddField(&text, "Message:", info.message());
   AddField(&text, "Source:", info.source());
   for (const auto& file : config.files()) {
-    AddField(&text, "File:", fmt::format("{} ({})", file.path(), FormatBytes(file.content().size())));
+    AddField(&text,
+             "File:", fmt::format("{} ({})", file.path(), FormatBytes(file.content().size())));
   }
   text.EndLine();
   Table table({"KIND", "NAME", "SIZE", "SHA256"});
@@ -155,7 +161,8 @@ Answer DescribeVersion(const std::string& name, ControllerClient& client, int64_
   return Description{std::move(text), ToJson(config)};
 }
 
-Answer DescribeUpstream(const ConfigView& config, const std::string& name, const HealthView& health) {
+Answer DescribeUpstream(const ConfigView& config, const std::string& name,
+                        const HealthView& health) {
   ConfigView one;
   std::vector<std::string> known;
   for (const auto& cluster : config.clusters) {

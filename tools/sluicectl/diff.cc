@@ -49,7 +49,8 @@ ExitCode Run(const Options& options, Session& session) {
   request.set_to_revision(options.to);
   if (!options.path.empty()) {
     auto document = LoadDocument(options.path, session.console());
-    if (!document.ok()) return session.Fail(ExitCode::kFailed, std::string(document.status().message()));
+    if (!document.ok())
+      return session.Fail(ExitCode::kFailed, std::string(document.status().message()));
     AttachReferenced(options.path, &*document);
     *request.mutable_document() = *std::move(document);
   }
@@ -79,12 +80,14 @@ Command DiffCommand() {
   Command command;
   command.name = "diff";
   command.summary = "Show what an apply would change, or what changed between two versions";
-  command.details = "Private keys appear as digests only. Exits 0 whether or not there is a difference.";
-  command.flags = {
-      {"-f,--file", "FILE|DIR", "YAML file, directory of them, or - for standard input: compared with "
-       "the current version", &options->path},
-      {"--from", "N", "Version to compare from", &options->from},
-      {"--to", "M", "Version to compare to (default: the current one)", &options->to}};
+  command.details =
+      "Private keys appear as digests only. Exits 0 whether or not there is a difference.";
+  command.flags = {{"-f,--file", "FILE|DIR",
+                    "YAML file, directory of them, or - for standard input: compared with "
+                    "the current version",
+                    &options->path},
+                   {"--from", "N", "Version to compare from", &options->from},
+                   {"--to", "M", "Version to compare to (default: the current one)", &options->to}};
   command.run = [options](Session& session) { return Run(*options, session); };
   return command;
 }

@@ -35,7 +35,8 @@ void AddCandidates(Text* text, const v1::ExplainResponse& response) {
 
 void AddUpstreams(Text* text, const v1::ExplainResponse& response) {
   for (const auto& upstream : response.upstreams()) {
-    text->AddPadded("Upstream:", kLabelColumns, Style::kBold).Add(upstream.upstream(), Style::kCyan);
+    text->AddPadded("Upstream:", kLabelColumns, Style::kBold)
+        .Add(upstream.upstream(), Style::kCyan);
     text->Add(fmt::format(" ({})", FormatRatio(upstream.share()))).EndLine();
     for (const auto& endpoint : upstream.endpoints()) {
       text->Add("  ").Add(endpoint.address()).Add(": ");
@@ -60,7 +61,8 @@ Text ExplainText(const v1::ExplainResponse& response, const std::string& node) {
   AddCandidates(&text, response);
   line("Route:", response.route().empty() ? "none matches" : response.route());
   line("Because:", response.reason());
-  if (response.status() != 0) line("Answer:", fmt::format("{}, by the proxy itself", response.status()));
+  if (response.status() != 0)
+    line("Answer:", fmt::format("{}, by the proxy itself", response.status()));
   line("Path sent:", response.path_sent());
   line("Host sent:", response.host_sent());
   AddUpstreams(&text, response);
@@ -70,7 +72,8 @@ Text ExplainText(const v1::ExplainResponse& response, const std::string& node) {
 ExitCode Run(const Options& options, Session& session) {
   for (const std::string& header : options.headers) {
     if (header.find(':') == std::string::npos || header.front() == ':') {
-      return session.Fail(ExitCode::kUsage, fmt::format("-H '{}': write it as 'Name: value'", header));
+      return session.Fail(ExitCode::kUsage,
+                          fmt::format("-H '{}': write it as 'Name: value'", header));
     }
   }
   ControllerClient* client = session.Client();
@@ -104,7 +107,8 @@ Command ExplainCommand() {
   command.name = "explain";
   command.summary = "Show which route a request takes, why each earlier one lost, and what follows";
   command.details =
-      "Without --node the controller answers from the current version, by the code the proxies run.";
+      "Without --node the controller answers from the current version, by the code the proxies "
+      "run.";
   command.positionals = {{"METHOD", "GET, POST, ...", &options->method},
                          {"URL", "http://host:port/path?query", &options->url}};
   command.flags = {

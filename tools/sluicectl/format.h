@@ -39,7 +39,8 @@ std::string Count(uint64_t count, std::string_view noun);
 // First 12 hexadecimal digits, marked as cut: 3fa2c1b09d11…; "-" for an empty one.
 std::string ShortRoot(std::string_view root);
 
-// "30s", "1m30s", "250ms" in milliseconds, from 1 ms to one day; a bare number is refused (30 what?).
+// "30s", "1m30s", "250ms" in milliseconds, from 1 ms to one day; a bare number is refused (30
+// what?).
 absl::StatusOr<uint64_t> ParseDurationMs(const std::string& text);
 
 }  // namespace sluice::sluicectl

@@ -55,16 +55,14 @@ View ViewOf(const std::string& kind, std::shared_ptr<const Fetched> fetched, boo
     return {[fetched, wide](int64_t now) { return CertificatesText(fetched->config, now, wide); },
             [fetched] { return ArrayOf(fetched->config.certificates); }};
   }
-  return {[fetched, wide](int64_t) {
-            return UpstreamsText(fetched->config, fetched->health, wide);
-          },
-          [fetched] { return UpstreamsJson(fetched->config, fetched->health); }};
+  return {
+      [fetched, wide](int64_t) { return UpstreamsText(fetched->config, fetched->health, wide); },
+      [fetched] { return UpstreamsJson(fetched->config, fetched->health); }};
 }
 
 Subject ConfigSubject(const Options& options, bool wide) {
   Subject subject;
-  subject.needs =
-      options.kind == "upstreams" ? Subject::Needs::kStatus : Subject::Needs::kVersion;
+  subject.needs = options.kind == "upstreams" ? Subject::Needs::kStatus : Subject::Needs::kVersion;
   subject.fetch = [options, wide](ControllerClient& client,
                                   const v1::FleetStatus& status) -> absl::StatusOr<View> {
     v1::GetConfigRequest request;
@@ -101,7 +99,9 @@ Command GetCommand() {
       "Upstreams show on how many of the connected nodes each endpoint is healthy. -o wide adds "
       "columns.";
   command.positionals = {
-      {"KIND", "What to list", &options->kind,
+      {"KIND",
+       "What to list",
+       &options->kind,
        {"nodes", "services", "routes", "upstreams", "certificates", "versions"}}};
   command.flags = {
       {"-w,--watch", "", "Go on: show it again after every change", &options->watch},

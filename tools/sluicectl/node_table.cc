@@ -78,8 +78,8 @@ std::string LabelsText(const v1::Hello& hello) {
 
 Text NodesText(const v1::FleetStatus& status, int64_t now_unix_ms, bool wide) {
   if (status.nodes().empty()) return Text().Line("No nodes: no proxy has connected yet.");
-  Table table({"NAME", "STATE", "VERSION", "AGE", "CONNS", "REQ/S", "5XX", "P99", "UPTIME", "LABELS",
-               "ADDRESS", "BUILD", "ROOT", "UNHEALTHY", "REASON"},
+  Table table({"NAME", "STATE", "VERSION", "AGE", "CONNS", "REQ/S", "5XX", "P99", "UPTIME",
+               "LABELS", "ADDRESS", "BUILD", "ROOT", "UNHEALTHY", "REASON"},
               {.wide = wide, .wide_from = 9});
   for (const v1::NodeStatus& node : status.nodes()) AddNode(&table, node, now_unix_ms);
   return table.ToText();

@@ -49,7 +49,8 @@ struct Reader {
     if (target->empty()) *target = value;
   }
 
-  absl::Status Set(const std::string& key, const YAML::Node& value) {
+  absl::Status Set(const YAML::Node& name, const YAML::Node& value) {
+    const std::string& key = name.Scalar();
     if (!value.IsScalar()) return Error(value.Mark(), fmt::format("{}: one value expected", key));
     if (key == "controller") {
       SetIfEmpty(&options->controller, value.Scalar());
@@ -73,10 +74,10 @@ struct Reader {
       *target = *target || on;
     } else {
       const std::string_view nearest = base::NearestWord(key, kContextKeys);
-      return Error(value.Mark(), nearest.empty()
-                                     ? fmt::format("unknown key '{}'", key)
-                                     : fmt::format("unknown key '{}'; did you mean '{}'?", key,
-                                                   nearest));
+      return Error(name.Mark(),
+                   nearest.empty()
+                       ? fmt::format("unknown key '{}'", key)
+                       : fmt::format("unknown key '{}'; did you mean '{}'?", key, nearest));
     }
     return absl::OkStatus();
   }
@@ -91,7 +92,7 @@ absl::Status ReadContext(const std::string& path, GlobalOptions* options) {
     if (!root.IsMap()) return reader.Error(root.Mark(), "'key: value' lines expected");
     for (const auto& entry : root) {
       if (!entry.first.IsScalar()) return reader.Error(entry.first.Mark(), "a key expected");
-      RETURN_IF_ERROR(reader.Set(entry.first.Scalar(), entry.second));
+      RETURN_IF_ERROR(reader.Set(entry.first, entry.second));
     }
   } catch (const YAML::Exception& error) {
     return reader.Error(error.mark, error.msg);
@@ -110,26 +111,65 @@ Format GlobalOptions::format() const {
 
 std::vector<Flag> GlobalFlags(GlobalOptions* options) {
   return {
-      {"--controller", "HOST:PORT", "Address of the controller (default 127.0.0.1:7400)",
-       &options->controller, {}, false, "SLUICECTL_CONTROLLER"},
+      {"--controller",
+       "HOST:PORT",
+       "Address of the controller (default 127.0.0.1:7400)",
+       &options->controller,
+       {},
+       false,
+       "SLUICECTL_CONTROLLER"},
       {"-o,--output", "FORMAT", "How to print: table, wide (more columns), json or yaml",
        &options->output, kFormats, false, "SLUICECTL_OUTPUT"},
-      {"--insecure", "", "Speak plain text to the controller", &options->insecure, {}, false,
+      {"--insecure",
+       "",
+       "Speak plain text to the controller",
+       &options->insecure,
+       {},
+       false,
        "SLUICECTL_INSECURE"},
-      {"--tls-cert", "FILE", "This operator's certificate, PEM", &options->tls_cert, {}, false,
+      {"--tls-cert",
+       "FILE",
+       "This operator's certificate, PEM",
+       &options->tls_cert,
+       {},
+       false,
        "SLUICECTL_TLS_CERT"},
-      {"--tls-key", "FILE", "Private key of --tls-cert, PEM", &options->tls_key, {}, false,
+      {"--tls-key",
+       "FILE",
+       "Private key of --tls-cert, PEM",
+       &options->tls_key,
+       {},
+       false,
        "SLUICECTL_TLS_KEY"},
-      {"--tls-ca", "FILE", "Certificates the controller's must lead to, PEM", &options->tls_ca, {},
-       false, "SLUICECTL_TLS_CA"},
-      {"--no-color", "", "No colours on a terminal (also: NO_COLOR)", &options->no_color, {}, false,
+      {"--tls-ca",
+       "FILE",
+       "Certificates the controller's must lead to, PEM",
+       &options->tls_ca,
+       {},
+       false,
+       "SLUICECTL_TLS_CA"},
+      {"--no-color",
+       "",
+       "No colours on a terminal (also: NO_COLOR)",
+       &options->no_color,
+       {},
+       false,
        "SLUICECTL_NO_COLOR"},
-      {"--context", "FILE",
+      {"--context",
+       "FILE",
        "YAML with controller, insecure, tls_cert, tls_key, tls_ca, output, no_color "
        "(default ~/.config/sluice/context.yaml if present)",
-       &options->context, {}, false, "SLUICECTL_CONTEXT"},
-      {"--request-timeout", "DURATION", "How long a call that answers at once may take (default 10s)",
-       &options->request_timeout, {}, false, "SLUICECTL_REQUEST_TIMEOUT"},
+       &options->context,
+       {},
+       false,
+       "SLUICECTL_CONTEXT"},
+      {"--request-timeout",
+       "DURATION",
+       "How long a call that answers at once may take (default 10s)",
+       &options->request_timeout,
+       {},
+       false,
+       "SLUICECTL_REQUEST_TIMEOUT"},
   };
 }
 

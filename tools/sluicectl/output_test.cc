@@ -85,10 +85,10 @@ TEST(EncodeTest, StreamsOneJsonValueALine) {
 
 // Every string comes back from a YAML reader as the same string.
 TEST(EncodeTest, YamlReadsBackAsWritten) {
-  const std::vector<std::string> words = {"plain", "yes", "NO",   "null", "~",   "",        "1.5",
-                                          "0x1f",  "a: b", "- x", "#c",   "'q'", "\"q\"",   "a\nb",
-                                          "路由",  " pad ", "@x", "*x",   "&x",  "{a}",     "[a]",
-                                          "2024-01-01",     "12:30", "!t", "%x", "http://a/b", "\\"};
+  const std::vector<std::string> words = {
+      "plain", "yes", "NO",  "null",       "~",     "",     "1.5",   "0x1f",       "a: b",
+      "- x",   "#c",  "'q'", "\"q\"",      "a\nb",  "路由", " pad ", "@x",         "*x",
+      "&x",    "{a}", "[a]", "2024-01-01", "12:30", "!t",   "%x",    "http://a/b", "\\"};
   Json json = Json::object();
   json["words"] = words;
   json["map"]["on"]["deep"] = Json::array({Json::array({1, 2}), Json::object()});

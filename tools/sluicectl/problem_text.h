@@ -26,8 +26,8 @@ class SourceLines {
 // "file:line:column", without what is 0; empty without a file.
 std::string PlaceOf(const v1::Problem& problem);
 
-// "file:line:column: severity: path: message"; below it, when `lines` is given and has it, the source
-// line with a caret under the column.
+// "file:line:column: severity: path: message"; below it, when `lines` is given and has it, the
+// source line with a caret under the column.
 void AppendProblem(Text* text, const v1::Problem& problem, const SourceLines* lines);
 
 // The source line and the caret alone.

@@ -79,7 +79,8 @@ TEST(ParsePlaceTest, TakesPathsWithColonsAndRefusesTheRest) {
   EXPECT_EQ(place.file(), "c:/a.yaml");
   EXPECT_EQ(place.line(), 31u);
   EXPECT_EQ(place.column(), 17u);
-  for (const char* bad : {"", "a.yaml", "a.yaml:3", ":1:2", "a:b:c", "a:1:", "a::1", "a:1:99999999999"}) {
+  for (const char* bad :
+       {"", "a.yaml", "a.yaml:3", ":1:2", "a:b:c", "a:1:", "a::1", "a:1:99999999999"}) {
     EXPECT_FALSE(ParsePlace(bad, &place)) << bad;
   }
 }

@@ -29,7 +29,7 @@ void AppendFlags(std::string* out, const std::vector<Flag>& flags, bool with_env
                            : "| flag | meaning |\n| --- | --- |\n";
   for (const Flag& flag : flags) {
     if (flag.hidden) continue;
-    *out += fmt::format("| {} |", FlagNames(flag));
+    *out += fmt::format("| {} |", Escaped(FlagNames(flag)));
     if (with_environment) {
       *out += flag.environment.empty() ? " |" : fmt::format(" `{}` |", flag.environment);
     }
@@ -86,12 +86,14 @@ std::string MarkdownReference(const Command& root) {
       "| 4 | The controller cannot be reached |\n\n";
   out +=
       "## Global flags\n\n"
-      "They may stand before or after the verb. A flag wins over its environment variable, that over "
+      "They may stand before or after the verb. A flag wins over its environment variable, that "
+      "over "
       "the context file.\n\n";
   AppendFlags(&out, root.flags, true);
   out +=
       "## Output for programs\n\n"
-      "`-o json` and `-o yaml` print the messages of `proto/sluice/v1` with their field names. Every "
+      "`-o json` and `-o yaml` print the messages of `proto/sluice/v1` with their field names. "
+      "Every "
       "scalar is present, 64-bit integers are numbers, `root` and `sha256` are lower-case "
       "hexadecimal, enum values their names, resource bodies the message they hold. With `--watch` "
       "JSON is one value a line, YAML one document after `---`.\n\n";

@@ -126,14 +126,15 @@ ExitCode ReleaseView::Finish(const absl::Status& status) {
     if (!status.ok()) {
       const ExitCode code = session_.Fail(status);
       if (any_) {
-        session_.Fail(code,
-                      "the outcome is not known; 'sluicectl status' shows which version runs where");
+        session_.Fail(
+            code, "the outcome is not known; 'sluicectl status' shows which version runs where");
       }
       return code;
     }
-    return session_.Fail(ExitCode::kFailed,
-                         "the controller ended the call without an outcome; 'sluicectl status' shows "
-                         "which version runs where");
+    return session_.Fail(
+        ExitCode::kFailed,
+        "the controller ended the call without an outcome; 'sluicectl status' shows "
+        "which version runs where");
   }
   if (!IsForPeople(session_.format())) session_.PrintJson(ToJson(last_));
   return Conclude();
@@ -173,8 +174,8 @@ ExitCode ReleaseView::Done() const {
   if (!options_.wait) {
     text.Line(fmt::format("version {} stored and released", last_.version().revision()));
   } else if (last_.nodes_size() == 0) {
-    text.Line(fmt::format("{} stored and released; no node is connected",
-                          VersionName(last_.version())));
+    text.Line(
+        fmt::format("{} stored and released; no node is connected", VersionName(last_.version())));
   } else {
     const int effective = CountAt(last_, v1::NodeProgress::EFFECTIVE);
     text.Line(fmt::format("{} effective on {} of {} in {}", VersionName(last_.version()), effective,
@@ -203,8 +204,8 @@ ExitCode ReleaseView::Invalid() const {
   const auto errors =
       std::count_if(last_.problems().begin(), last_.problems().end(),
                     [](const auto& problem) { return problem.severity() == v1::Problem::ERROR; });
-  std::string why =
-      fmt::format("not applied: the document has {}", Count(static_cast<uint64_t>(errors), "error"));
+  std::string why = fmt::format("not applied: the document has {}",
+                                Count(static_cast<uint64_t>(errors), "error"));
   if (!last_.message().empty()) why += fmt::format(": {}", last_.message());
   return session_.Fail(ExitCode::kFailed, why);
 }
@@ -226,10 +227,10 @@ ExitCode ReleaseView::TimedOut() const {
     behind += fmt::format("{}{} ({})", behind.empty() ? "" : ", ", node.node_id(),
                           StageName(node.stage()));
   }
-  std::string why = fmt::format(
-      "waited in vain: {} effective on {} of {} after {}", VersionName(last_.version()),
-      CountAt(last_, v1::NodeProgress::EFFECTIVE), Count(last_.nodes_size(), "node"),
-      FormatElapsed(last_.elapsed_ms()));
+  std::string why =
+      fmt::format("waited in vain: {} effective on {} of {} after {}", VersionName(last_.version()),
+                  CountAt(last_, v1::NodeProgress::EFFECTIVE), Count(last_.nodes_size(), "node"),
+                  FormatElapsed(last_.elapsed_ms()));
   if (!behind.empty()) why += fmt::format("; behind: {}", behind);
   return session_.Fail(ExitCode::kWaitedInVain, why);
 }

@@ -1,5 +1,5 @@
-// Follows an apply or a rollback to its end: progress of every node while it runs, then one line that
-// says what is now true.
+// Follows an apply or a rollback to its end: progress of every node while it runs, then one line
+// that says what is now true.
 #pragma once
 
 #include <cstdint>

@@ -40,8 +40,12 @@ ExitCode Session::Fail(const absl::Status& status) const {
   Fail(code, std::string(status.message()));
   if (code == ExitCode::kUnreachable) {
     Text hint;
-    hint.Line("Is it running? Start it with 'sluice-controller --config FILE --data-dir DIR', or say", Style::kDim);
-    hint.Line("where it is with --controller HOST:PORT or SLUICECTL_CONTROLLER. Both sides must agree on", Style::kDim);
+    hint.Line(
+        "Is it running? Start it with 'sluice-controller --config FILE --data-dir DIR', or say",
+        Style::kDim);
+    hint.Line(
+        "where it is with --controller HOST:PORT or SLUICECTL_CONTROLLER. Both sides must agree on",
+        Style::kDim);
     hint.Line("--insecure.", Style::kDim);
     console_.PrintError(hint);
   }

@@ -24,7 +24,8 @@ class Session {
   Format format() const { return options_.format(); }
   bool wide() const { return format() == Format::kWide; }
 
-  // Null when address or credentials are wrong; that has then been said, and the exit code is kUsage.
+  // Null when address or credentials are wrong; that has then been said, and the exit code is
+  // kUsage.
   ControllerClient* Client();
 
   // Says why on standard error, with what to do about it where known; the exit code that fits.

@@ -48,9 +48,7 @@ class Watcher {
   }
 
  private:
-  bool live() const {
-    return session_.console().out_is_terminal && IsForPeople(session_.format());
-  }
+  bool live() const { return session_.console().out_is_terminal && IsForPeople(session_.format()); }
 
   absl::Status Update(const v1::FleetStatus& status) {
     const std::string version = status.version().SerializeAsString();
@@ -72,8 +70,9 @@ class Watcher {
   void PrintIfChanged() {
     const bool for_people = IsForPeople(session_.format());
     const std::string printed =
-        for_people ? view_->text(session_.console().now_unix_ms()).Render(session_.console().out_color())
-                   : Encode(view_->json(), session_.format(), Layout::kStream);
+        for_people
+            ? view_->text(session_.console().now_unix_ms()).Render(session_.console().out_color())
+            : Encode(view_->json(), session_.format(), Layout::kStream);
     if (printed == printed_) return;
     if (for_people && !printed_.empty()) session_.console().write_out("\n");
     session_.console().write_out(printed);

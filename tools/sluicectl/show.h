@@ -23,11 +23,12 @@ struct Subject {
     kStatus,   // On the status, which is always given.
   };
   Needs needs = Needs::kStatus;
-  std::function<absl::StatusOr<View>(ControllerClient& client, const v1::FleetStatus& status)> fetch;
+  std::function<absl::StatusOr<View>(ControllerClient& client, const v1::FleetStatus& status)>
+      fetch;
 };
 
-// `watch`: on a terminal redrawn in place, else a new block (JSON: a line; YAML: a document) whenever
-// it differs from the one before. Ends when the controller ends the stream.
+// `watch`: on a terminal redrawn in place, else a new block (JSON: a line; YAML: a document)
+// whenever it differs from the one before. Ends when the controller ends the stream.
 ExitCode Show(Session& session, const Subject& subject, bool watch);
 
 }  // namespace sluice::sluicectl

@@ -34,11 +34,12 @@ void AddVersion(Text* text, const v1::FleetStatus& status, int64_t now) {
 void AddNodeCounts(Text* text, const v1::FleetStatus& status) {
   std::map<v1::NodeStatus::State, int> counts;
   for (const auto& node : status.nodes()) ++counts[node.state()];
-  text->AddPadded("Nodes:", kLabelColumns, Style::kBold).Add(fmt::format("{}", status.nodes_size()));
+  text->AddPadded("Nodes:", kLabelColumns, Style::kBold)
+      .Add(fmt::format("{}", status.nodes_size()));
   bool first = true;
   for (const auto& [state, count] : counts) {
-    text->Add(first ? " (" : ", ").Add(fmt::format("{} {}", count, StateName(state)),
-                                       StateStyle(state));
+    text->Add(first ? " (" : ", ")
+        .Add(fmt::format("{} {}", count, StateName(state)), StateStyle(state));
     first = false;
   }
   text->Add(first ? "" : ")").EndLine();
@@ -51,7 +52,8 @@ void AddSource(Text* text, const v1::SourceStatus& source, int64_t now) {
     return;
   }
   text->Add(source.path()).Add(", ");
-  text->Add(source.ok() ? "as released" : "NOT what runs", source.ok() ? Style::kGreen : Style::kRed);
+  text->Add(source.ok() ? "as released" : "NOT what runs",
+            source.ok() ? Style::kGreen : Style::kRed);
   if (source.checked_unix_ms() != 0) {
     text->Add(fmt::format(", checked {} ago", FormatAgeSince(source.checked_unix_ms(), now)));
   }
@@ -63,7 +65,9 @@ void AddRejections(Text* text, const v1::FleetStatus& status) {
   for (const auto& node : status.nodes()) {
     if (node.state() == v1::NodeStatus::SYNCED) continue;
     if (!node.reason().empty()) {
-      text->Add(node.node_id(), Style::kBold).Add(": ").Add(node.reason(), StateStyle(node.state()));
+      text->Add(node.node_id(), Style::kBold)
+          .Add(": ")
+          .Add(node.reason(), StateStyle(node.state()));
       text->EndLine();
     }
     for (const auto& error : node.errors()) {

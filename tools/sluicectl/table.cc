@@ -9,7 +9,9 @@ namespace {
 
 constexpr size_t kGap = 3;
 
-std::string_view Shown(const Cell& cell) { return cell.text.empty() ? "-" : std::string_view(cell.text); }
+std::string_view Shown(const Cell& cell) {
+  return cell.text.empty() ? "-" : std::string_view(cell.text);
+}
 
 }  // namespace
 

@@ -27,7 +27,7 @@ TEST(TableTest, CellsCannotBreakTheTable) {
   Table table({"A", "B"});
   table.AddRow({"x\ny\x1b[2J", "z"});
   EXPECT_EQ(table.ToText().Render(true),
-            "\x1b[1mA\x1b[0m               \x1b[1mB\x1b[0m\n"
+            "\x1b[1mA\x1b[0m             \x1b[1mB\x1b[0m\n"
             "x\\ny\\x1b[2J   z\n");
 }
 

@@ -32,7 +32,8 @@ struct RunOptions {
   TerminalSize size;
 };
 
-inline RunResult Run(const std::vector<std::string>& arguments, const RunOptions& options = {}) {
+inline RunResult RunLine(const std::vector<std::string>& arguments,
+                         const RunOptions& options = {}) {
   // Nothing of the person who runs the tests.
   ::setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
   ::setenv("GRPC_VERBOSITY", "NONE", 1);
@@ -55,8 +56,8 @@ class FakeController final : public v1::AdminService::Service {
   template <typename Request, typename Response>
   using Unary = std::function<grpc::Status(const Request&, Response*)>;
   template <typename Request, typename Message>
-  using Stream =
-      std::function<grpc::Status(grpc::ServerContext*, const Request&, grpc::ServerWriter<Message>*)>;
+  using Stream = std::function<grpc::Status(grpc::ServerContext*, const Request&,
+                                            grpc::ServerWriter<Message>*)>;
 
   FakeController() {
     grpc::ServerBuilder builder;
@@ -71,7 +72,7 @@ class FakeController final : public v1::AdminService::Service {
   // `arguments` with the flags that lead here.
   RunResult Run(std::vector<std::string> arguments, const RunOptions& options = {}) const {
     arguments.insert(arguments.end(), {"--controller", address(), "--insecure"});
-    return sluicectl::Run(arguments, options);
+    return RunLine(arguments, options);
   }
 
   Unary<v1::DiffRequest, v1::DiffResponse> diff;

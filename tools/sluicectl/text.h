@@ -1,7 +1,8 @@
 // Lines for a person, with colours kept apart from the words.
 //
 // Whatever is added is escaped: names, messages and file content come from strangers and must not
-// drive the terminal. The only escape sequences ever written are those that Render and LiveBlock make.
+// drive the terminal. The only escape sequences ever written are those that Render and LiveBlock
+// make.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,8 @@ enum class Style { kPlain, kBold, kDim, kRed, kGreen, kYellow, kCyan };
 // escapes; bytes that are not UTF-8 become \xHH.
 std::string EscapeForTerminal(std::string_view text);
 
-// Columns a terminal gives to escaped UTF-8 text: two for East Asian wide characters, none for combining ones.
+// Columns a terminal gives to escaped UTF-8 text: two for East Asian wide characters, none for
+// combining ones.
 size_t DisplayWidth(std::string_view text);
 
 // The longest prefix that fits in `columns`.

@@ -16,8 +16,12 @@ TEST(EscapeForTerminalTest, MakesEveryControlByteVisible) {
 }
 
 TEST(EscapeForTerminalTest, ShowsC1ControlsAndDirectionMarks) {
-  EXPECT_EQ(EscapeForTerminal("a\xC2\x9B" "31mb"), "a\\u009b31mb");
-  EXPECT_EQ(EscapeForTerminal("\xE2\x80\xAE" "txt.exe"), "\\u202etxt.exe");
+  EXPECT_EQ(EscapeForTerminal("a\xC2\x9B"
+                              "31mb"),
+            "a\\u009b31mb");
+  EXPECT_EQ(EscapeForTerminal("\xE2\x80\xAE"
+                              "txt.exe"),
+            "\\u202etxt.exe");
   EXPECT_EQ(EscapeForTerminal("\xE2\x81\xA6x"), "\\u2066x");
 }
 

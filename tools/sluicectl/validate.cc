@@ -42,7 +42,8 @@ void PrintText(const build::BuildResult& result, const v1::Document& document,
 
 ExitCode Run(const std::string& path, Session& session) {
   auto document = LoadDocument(path, session.console());
-  if (!document.ok()) return session.Fail(ExitCode::kFailed, std::string(document.status().message()));
+  if (!document.ok())
+    return session.Fail(ExitCode::kFailed, std::string(document.status().message()));
   const build::BuildResult result = build::BuildSnapshot(*document);
   if (IsForPeople(session.format())) {
     PrintText(result, *document, session);
@@ -63,9 +64,14 @@ Command ValidateCommand() {
   command.summary = "Check a configuration, and run its tests, without a controller";
   command.details =
       "Prints every problem as file:line:column: severity: path: message; on a terminal or with -o "
-      "wide the line at fault below it. -o json prints an array of problems. Warnings alone exit 0.";
-  command.flags = {{"-f,--file", "FILE|DIR", "YAML file, directory of them, or - for standard input",
-                    path.get(), {}, true}};
+      "wide the line at fault below it. -o json prints an array of problems. Warnings alone exit "
+      "0.";
+  command.flags = {{"-f,--file",
+                    "FILE|DIR",
+                    "YAML file, directory of them, or - for standard input",
+                    path.get(),
+                    {},
+                    true}};
   command.run = [path](Session& session) { return Run(*path, session); };
   return command;
 }

@@ -1,10 +1,11 @@
 // sluicectl version: of this program and of the controller.
+#include "common/base/version.h"
+
 #include <fmt/format.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "common/base/version.h"
 #include "tools/sluicectl/format.h"
 #include "tools/sluicectl/session.h"
 #include "tools/sluicectl/verbs.h"

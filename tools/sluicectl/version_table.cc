@@ -23,9 +23,13 @@ Text VersionsText(const v1::ListVersionsResponse& response, int64_t now_unix_ms,
     Style style = Style::kPlain;
     if (info.state() == "current") style = Style::kGreen;
     if (info.state() == "refused") style = Style::kRed;
-    table.AddRow({fmt::format("{}", info.version().revision()), {info.state(), style},
-                  FormatAgeSince(info.created_unix_ms(), now_unix_ms), info.source(), info.author(),
-                  fmt::format("{}", info.changes()), info.message(),
+    table.AddRow({fmt::format("{}", info.version().revision()),
+                  {info.state(), style},
+                  FormatAgeSince(info.created_unix_ms(), now_unix_ms),
+                  info.source(),
+                  info.author(),
+                  fmt::format("{}", info.changes()),
+                  info.message(),
                   fmt::format("{}", info.resource_count()),
                   FormatTime(static_cast<int64_t>(info.created_unix_ms() / 1000)),
                   ShortRoot(info.version().root())});

@@ -15,6 +15,9 @@ from pb.loadgen import LOAD_CPU, pin
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BIN = os.environ.get("SLUICE_BIN_DIR", os.path.join(ROOT, "build", "release", "bin"))
 HOUR = "1h"
+# What the peers' lines hold.
+LOG_FIELDS = ["time", "client", "method", "path", "query", "status", "response_bytes", "duration_ms",
+              "endpoint", "request_id", "user_agent"]
 # The peers get the same by their own settings: X25519, AES-128-GCM, no resumption.
 OPENSSL = """openssl_conf = conf
 [conf]
@@ -32,7 +35,7 @@ class Sluice(Adapter):
     name = "sluice"
     binary = "sluice-proxy"
     families = {"h1", "body", "log", "close", "tls", "routes", "idle", "reload", "rate"}
-    note = "one worker; controller on the load side's CPU, watching its file; all log fields"
+    note = "one worker; controller on the load side's CPU, watching its file; the peers' log fields"
     watched = True
 
     def __init__(self, rundir):
@@ -84,7 +87,7 @@ class Sluice(Adapter):
                      for port in sorted({spec.upstream, ver})]
         log = {"enabled": spec.log}
         if spec.log:
-            log.update(path=self.logfile(), format="json")
+            log.update(path=self.logfile(), format="json", fields=LOG_FIELDS)
         document = {"server": {"worker_threads": 1, "log_level": "warn"},
                     "admin": {"enabled": True, "bind_address": f"127.0.0.1:{spec.admin}"},
                     "logging": {"access_log": log}, "upstreams": upstreams, "services": [service]}

@@ -1,0 +1,25 @@
+// What the controller's admin address answers: health, readiness, metrics.
+#pragma once
+
+#include "common/web/http_listener.h"
+#include "controlplane/apply/controller.h"
+
+namespace sluice::admin {
+
+class AdminPages {
+ public:
+  // All must outlive it.
+  AdminPages(const apply::Controller& controller, const publish::Hub& hub, const store::VersionStore& store)
+      : controller_(controller), hub_(hub), store_(store) {}
+
+  web::Response Answer(const web::Request& request) const;
+
+ private:
+  std::string MetricsText() const;
+
+  const apply::Controller& controller_;
+  const publish::Hub& hub_;
+  const store::VersionStore& store_;
+};
+
+}  // namespace sluice::admin

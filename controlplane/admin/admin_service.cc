@@ -1,0 +1,290 @@
+#include "controlplane/admin/admin_service.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+#include "common/config/certificate.h"
+#include "controlplane/build/explain.h"
+#include "controlplane/source/source_tree.h"
+
+namespace sluice::admin {
+namespace {
+
+constexpr std::chrono::milliseconds kCommandTimeout{5000};
+constexpr std::chrono::milliseconds kWatchPace{250};
+constexpr uint32_t kListed = 20;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+}
+
+template <typename T>
+grpc::Status ToGrpc(const absl::StatusOr<T>& result) {
+  return result.ok() ? grpc::Status::OK : ToGrpc(result.status());
+}
+
+v1::VersionInfo InfoOf(const store::StoredVersion& version) {
+  v1::VersionInfo info;
+  *info.mutable_version() = version.version;
+  info.set_created_unix_ms(static_cast<uint64_t>(version.created_unix_ms));
+  info.set_author(version.author);
+  info.set_message(version.message);
+  info.set_source(version.source);
+  info.set_state(std::string(store::NameOf(version.state)));
+  info.set_resource_count(static_cast<uint32_t>(version.resource_count));
+  info.set_changes(static_cast<uint32_t>(version.changes));
+  return info;
+}
+
+// A call that holds a thread; there are only so many.
+class LongCall {
+ public:
+  LongCall(std::atomic<int>& open, int most) : open_(open), granted_(open.fetch_add(1) < most) {}
+  ~LongCall() { open_.fetch_sub(1); }
+  bool granted() const { return granted_; }
+  static grpc::Status Refusal() {
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                        "too many calls wait or watch already; try again later");
+  }
+
+ private:
+  std::atomic<int>& open_;
+  const bool granted_;
+};
+
+absl::Status CheckSize(const v1::Document& document) {
+  size_t bytes = 0;
+  for (const v1::SourceFile& file : document.files()) bytes += file.content().size();
+  if (bytes <= source::kDocumentBytesMax) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("the document has {} bytes; at most {} are taken", bytes, source::kDocumentBytesMax));
+}
+
+}  // namespace
+
+AdminService::AdminService(apply::Controller& controller, publish::Hub& hub, store::VersionStore& store)
+    : controller_(controller), hub_(hub), store_(store), started_ms_(base::MonotonicMillis()) {}
+
+grpc::Status AdminService::Validate(grpc::ServerContext*, const v1::ValidateRequest* request,
+                                    v1::ValidateResponse* response) {
+  if (const absl::Status status = CheckSize(request->document()); !status.ok()) return ToGrpc(status);
+  *response = controller_.Validate(request->document());
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Diff(grpc::ServerContext*, const v1::DiffRequest* request,
+                                v1::DiffResponse* response) {
+  if (const absl::Status status = CheckSize(request->document()); !status.ok()) return ToGrpc(status);
+  auto diff = controller_.Diff(*request);
+  if (diff.ok()) *response = *std::move(diff);
+  return ToGrpc(diff);
+}
+
+grpc::Status AdminService::Apply(grpc::ServerContext* context, const v1::ApplyRequest* request,
+                                 grpc::ServerWriter<v1::ApplyProgress>* writer) {
+  const LongCall call(long_calls_, kLongCallsMax);
+  if (!call.granted()) return LongCall::Refusal();
+  if (const absl::Status status = CheckSize(request->document()); !status.ok()) return ToGrpc(status);
+  apply::ChangeRequest change;
+  change.author = request->author().empty() ? "unknown" : request->author();
+  change.peer = context->peer();
+  change.message = request->message();
+  change.source = "api";
+  change.if_version = request->if_version();
+  change.wait = request->wait();
+  change.partial = request->partial();
+  change.allow_shrink = request->allow_shrink();
+  change.dry_run = request->dry_run();
+  if (request->timeout_ms() > 0) change.timeout = std::chrono::milliseconds(request->timeout_ms());
+  controller_.Apply(request->document(), change,
+                    [writer](const v1::ApplyProgress& progress) { return writer->Write(progress); });
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Rollback(grpc::ServerContext* context, const v1::RollbackRequest* request,
+                                    grpc::ServerWriter<v1::ApplyProgress>* writer) {
+  const LongCall call(long_calls_, kLongCallsMax);
+  if (!call.granted()) return LongCall::Refusal();
+  apply::ChangeRequest change;
+  change.author = request->author().empty() ? "unknown" : request->author();
+  change.peer = context->peer();
+  change.message = request->message().empty() && request->to_revision() != 0
+                       ? fmt::format("rollback to version {}", request->to_revision())
+                       : request->message();
+  change.source = "rollback";
+  change.wait = request->wait();
+  change.partial = request->partial();
+  if (request->timeout_ms() > 0) change.timeout = std::chrono::milliseconds(request->timeout_ms());
+  controller_.Rollback(request->to_revision(), change,
+                       [writer](const v1::ApplyProgress& progress) { return writer->Write(progress); });
+  return grpc::Status::OK;
+}
+
+v1::FleetStatus AdminService::StatusNow(const std::string& node_id) const {
+  v1::FleetStatus status = controller_.Status(node_id);
+  status.set_controller_version(std::string(base::Version()));
+  status.set_controller_uptime_seconds(
+      static_cast<uint64_t>((base::MonotonicMillis() - started_ms_) / 1000));
+  return status;
+}
+
+grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest* request,
+                                     v1::FleetStatus* response) {
+  *response = StatusNow(request->node_id());
+  if (!request->node_id().empty() && response->nodes_size() == 0) {
+    return grpc::Status(grpc::StatusCode::NOT_FOUND,
+                        fmt::format("there is no node {}", request->node_id()));
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::WatchStatus(grpc::ServerContext* context,
+                                       const v1::GetStatusRequest* request,
+                                       grpc::ServerWriter<v1::FleetStatus>* writer) {
+  const LongCall call(long_calls_, kLongCallsMax);
+  if (!call.granted()) return LongCall::Refusal();
+  uint64_t seen = 0;
+  while (!stopping_ && !context->IsCancelled()) {
+    const uint64_t now = hub_.Wait(seen, kWatchPace);
+    if (now == seen) continue;
+    seen = now;
+    if (!writer->Write(StatusNow(request->node_id()))) break;
+    std::this_thread::sleep_for(kWatchPace);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ListVersions(grpc::ServerContext*, const v1::ListVersionsRequest* request,
+                                        v1::ListVersionsResponse* response) {
+  const auto versions =
+      store_.List(static_cast<int>(request->limit() == 0 ? kListed : request->limit()));
+  if (!versions.ok()) return ToGrpc(versions.status());
+  for (const store::StoredVersion& version : *versions) *response->add_versions() = InfoOf(version);
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<store::StoredVersion> AdminService::FindVersion(uint64_t revision) const {
+  return revision == 0 ? store_.Current() : store_.Get(revision);
+}
+
+grpc::Status AdminService::GetConfig(grpc::ServerContext*, const v1::GetConfigRequest* request,
+                                     v1::GetConfigResponse* response) {
+  const auto version = FindVersion(request->revision());
+  if (!version.ok()) return ToGrpc(version.status());
+  *response->mutable_info() = InfoOf(*version);
+  const auto resources = store_.Resources(version->version.revision());
+  if (!resources.ok()) return ToGrpc(resources.status());
+  for (const auto& resource : *resources) {
+    v1::Resource& copy = *response->add_resources();
+    copy = *resource;
+    if (resource->kind() != v1::RESOURCE_KIND_CERTIFICATE) continue;
+    v1::Certificate certificate;
+    certificate.ParseFromString(resource->body());
+    certificate.clear_key_pem();
+    copy.set_body(certificate.SerializeAsString());
+    if (auto info = config::DescribeCertificate(certificate); info.ok()) {
+      *response->add_certificates() = *std::move(info);
+    }
+  }
+  const auto document = store_.Document(version->version.revision());
+  v1::Document parsed;
+  if (document.ok() && parsed.ParseFromString(*document)) {
+    for (v1::SourceFile& file : *parsed.mutable_files()) *response->add_files() = std::move(file);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Explain(grpc::ServerContext*, const v1::ExplainRequest* request,
+                                   v1::ExplainResponse* response) {
+  const auto version = FindVersion(0);
+  if (!version.ok()) return ToGrpc(version.status());
+  const auto resources = store_.Resources(version->version.revision());
+  if (!resources.ok()) return ToGrpc(resources.status());
+  auto answer = build::Explain(*resources, *request);
+  if (!answer.ok()) return ToGrpc(answer.status());
+  *response = *std::move(answer);
+  *response->mutable_version() = version->version;
+  const auto health = hub_.EndpointHealth();
+  for (auto& upstream : *response->mutable_upstreams()) {
+    for (auto& endpoint : *upstream.mutable_endpoints()) {
+      const auto found = health.find({upstream.upstream(), endpoint.address()});
+      if (found == health.end()) continue;
+      endpoint.set_healthy(found->second.healthy == found->second.seen);
+      endpoint.set_reason(
+          fmt::format("healthy on {} of {} nodes{}{}", found->second.healthy, found->second.seen,
+                      found->second.reason.empty() ? "" : "; ", found->second.reason));
+    }
+  }
+  if (request->node_id().empty()) return grpc::Status::OK;
+  v1::Command command;
+  command.mutable_explain()->set_method(request->method());
+  command.mutable_explain()->set_url(request->url());
+  command.mutable_explain()->set_service(request->service());
+  *command.mutable_explain()->mutable_headers() = request->headers();
+  auto json = hub_.Command(request->node_id(), std::move(command), kCommandTimeout);
+  if (json.ok()) response->set_node_json(*json);
+  return ToGrpc(json);
+}
+
+grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
+                                      const v1::NodeActionRequest* request,
+                                      v1::NodeActionResponse* response) {
+  v1::Command command;
+  absl::StatusOr<std::string> json = std::string();
+  switch (request->action()) {
+    case v1::NodeActionRequest::DRAIN:
+      command.mutable_drain();
+      break;
+    case v1::NodeActionRequest::UNDRAIN:
+      command.mutable_undrain();
+      break;
+    case v1::NodeActionRequest::LOG_LEVEL:
+      command.mutable_set_log_level()->set_level(request->argument());
+      break;
+    case v1::NodeActionRequest::DUMP:
+      command.mutable_dump()->set_what(request->argument());
+      break;
+    case v1::NodeActionRequest::REMOVE:
+      if (!hub_.ForgetNode(request->node_id())) {
+        return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
+                            fmt::format("node {} is connected or unknown: only a node that has gone can be removed",
+                                        request->node_id()));
+      }
+      if (const absl::Status status = store_.ForgetNode(request->node_id()); !status.ok()) {
+        return ToGrpc(status);
+      }
+      break;
+    default:
+      return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "unknown action");
+  }
+  if (command.command_case() != v1::Command::COMMAND_NOT_SET) {
+    json = hub_.Command(request->node_id(), std::move(command), kCommandTimeout);
+    if (!json.ok()) return ToGrpc(json.status());
+  }
+  const std::string action = v1::NodeActionRequest::Action_Name(request->action());
+  response->set_json(*json);
+  response->set_message(fmt::format("node {}: {} done", request->node_id(), action));
+  if (request->action() == v1::NodeActionRequest::DUMP) return grpc::Status::OK;
+  v1::AuditEntry entry;
+  entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
+  entry.set_author(request->author());
+  entry.set_peer(context->peer());
+  entry.set_action("node " + action);
+  entry.set_detail(request->node_id() + " " + request->argument());
+  return ToGrpc(store_.Audit(entry));
+}
+
+grpc::Status AdminService::ListAudit(grpc::ServerContext*, const v1::ListAuditRequest* request,
+                                     v1::ListAuditResponse* response) {
+  const auto entries =
+      store_.ListAudit(static_cast<int>(request->limit() == 0 ? kListed : request->limit()));
+  if (!entries.ok()) return ToGrpc(entries.status());
+  for (const v1::AuditEntry& entry : *entries) *response->add_entries() = entry;
+  return grpc::Status::OK;
+}
+
+}  // namespace sluice::admin

@@ -1,0 +1,27 @@
+// The command line of sluice-controller.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "common/base/flags.h"
+
+namespace sluice {
+
+struct ControllerOptions {
+  std::string config;  // Empty: nothing is watched.
+  std::string data_dir = "./data/controller";
+  std::string grpc_address = "127.0.0.1:7400";
+  std::string admin_address = "127.0.0.1:7401";
+  std::string store = "sqlite";
+  bool insecure = false;
+  std::string tls_cert, tls_key, tls_ca;
+  std::chrono::milliseconds prepare_timeout{10'000};
+  std::chrono::milliseconds report_interval{2'000};
+  std::string log_level = "info", log_format = "text";
+};
+
+// kRun: `options` is complete and consistent.
+base::Flags::Outcome ParseControllerOptions(int argc, char** argv, ControllerOptions* options);
+
+}  // namespace sluice

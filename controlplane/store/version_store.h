@@ -1,0 +1,91 @@
+// Every version, the audit log and the nodes seen, on disk.
+//
+// Thread-safe. A write that returned OK survives kill -9 and the machine's sudden end. Resources are kept
+// once however many versions have them.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/file.h"
+#include "common/snapshot/snapshot.h"
+#include "controlplane/store/database.h"
+#include "sluice/v1/admin_service.pb.h"
+
+namespace sluice::store {
+
+enum class VersionState { kPending, kCurrent, kSuperseded, kRefused };
+
+struct StoredVersion {
+  v1::Version version;
+  int64_t created_unix_ms = 0;
+  std::string author, message, source;  // source: file, api, rollback.
+  VersionState state = VersionState::kPending;
+  int64_t changes = 0;
+  int64_t resource_count = 0;
+};
+
+struct KnownNode {
+  std::string node_id;
+  int64_t first_seen_unix_ms = 0, last_seen_unix_ms = 0;
+  std::string hello;  // Serialised v1::Hello of its last visit.
+};
+
+class VersionStore {
+ public:
+  static constexpr int kVersionsKept = 1000;
+  static constexpr int kAuditKept = 100'000;
+
+  // Makes `directory` (0700). Refuses a directory that another controller uses, a file of a newer schema and a
+  // damaged one, each by name.
+  static absl::StatusOr<std::unique_ptr<VersionStore>> Open(const std::string& directory);
+
+  // Given at the first start and never changed: tells versions of one store from another's.
+  uint64_t epoch() const { return epoch_; }
+
+  // Adds a version with the next revision; `version->version` is filled but for the root, which must be set.
+  absl::Status Add(StoredVersion* version, const snapshot::Resources& resources,
+                   const std::string& document);
+  // At most one version is kCurrent: making one so supersedes the other, in one transaction.
+  absl::Status SetState(uint64_t revision, VersionState state);
+
+  absl::StatusOr<StoredVersion> Get(uint64_t revision) const;
+  // kNotFound if there is none yet.
+  absl::StatusOr<StoredVersion> Current() const;
+  absl::StatusOr<std::vector<StoredVersion>> List(int limit) const;  // Newest first.
+  absl::StatusOr<snapshot::Resources> Resources(uint64_t revision) const;
+  // Serialised v1::Document it was made from.
+  absl::StatusOr<std::string> Document(uint64_t revision) const;
+  // The newest version with this root; kNotFound.
+  absl::StatusOr<uint64_t> RevisionOfRoot(const std::string& root) const;
+
+  absl::Status Audit(const v1::AuditEntry& entry);
+  absl::StatusOr<std::vector<v1::AuditEntry>> ListAudit(int limit) const;
+
+  absl::Status SeeNode(const std::string& node_id, const std::string& hello, int64_t now_unix_ms);
+  absl::Status ForgetNode(const std::string& node_id);
+  absl::StatusOr<std::vector<KnownNode>> Nodes() const;
+
+  int64_t FileBytes() const;
+
+ private:
+  VersionStore(std::string path, base::UniqueFd lock, Database database)
+      : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
+  absl::Status Initialise();
+  absl::Status Prune();
+  absl::StatusOr<std::vector<StoredVersion>> Select(std::string_view condition, int64_t argument,
+                                                    int limit) const;
+
+  const std::string path_;
+  const base::UniqueFd lock_;
+  mutable std::mutex mutex_;     // Guards database_.
+  mutable Database database_;
+  uint64_t epoch_ = 0;
+};
+
+std::string_view NameOf(VersionState state);
+
+}  // namespace sluice::store

@@ -1,0 +1,47 @@
+// A small HTTP server on the control thread, for people and scrapers: Boost.Beast, one handler,
+// tight limits.
+//
+// Control thread. A request has kRequestTimeout to arrive and its answer as long to leave; at most
+// kConnectionsMax are open: one more takes the place of the one that has been idle longest, and is
+// closed when none is. What browsers send on behalf of other sites (a POST with an Origin that is
+// not this address) is refused.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/web/http_listener.h"
+
+namespace sluice::admin {
+
+// Listens until destroyed. Its connections end with it; an answer under way is finished.
+class HttpListener {
+ public:
+  static constexpr int kConnectionsMax = 64;
+  static constexpr size_t kRequestBytesMax = 16 * 1024;
+  static constexpr std::chrono::seconds kRequestTimeout{30};
+
+  // `address`: ip:port. Errors: kAlreadyExists when something else listens there, else
+  // kUnavailable.
+  static absl::StatusOr<std::unique_ptr<HttpListener>> Open(boost::asio::io_context& context,
+                                                            const std::string& address,
+                                                            web::Handler handler);
+  ~HttpListener();
+  HttpListener(const HttpListener&) = delete;
+  HttpListener& operator=(const HttpListener&) = delete;
+
+  // With the real port if 0 was asked for.
+  const std::string& bound_address() const { return bound_address_; }
+
+ private:
+  class Impl;
+  HttpListener(std::string bound_address, std::shared_ptr<Impl> impl);
+  const std::string bound_address_;
+  const std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::admin

@@ -1,0 +1,54 @@
+// The last effective snapshots on disk, so that a proxy serves without its controller.
+//
+// Blocking file access; one thread at a time. Files hold private keys (0600, folder 0700), carry a
+// checksum over everything and are replaced whole: a torn or damaged one is never believed, and a
+// whole one is never given up for it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/base/file.h"
+#include "common/snapshot/snapshot.h"
+
+namespace sluice::control {
+
+class SnapshotCache {
+ public:
+  struct Entry {
+    v1::Version version;
+    snapshot::Resources resources;  // Sorted; hashes and root recomputed.
+  };
+
+  // Makes the directory (and its parents) and locks it for this process. Another proxy on it is an
+  // error that says so. Removes what an interrupted write left.
+  static absl::StatusOr<SnapshotCache> Open(const std::string& directory);
+
+  // Keeps what was newest as the previous one, unless that has the same root or is damaged. On disk
+  // when it returns. After an error, and after a crash at any point, at least one snapshot that was
+  // whole before still is.
+  absl::Status Store(const v1::Version& version, const snapshot::Resources& resources);
+
+  // The newest that is whole; nothing if there is none. `*problem` (not null) says what was wrong
+  // with a newer one.
+  std::optional<Entry> Load(std::string* problem);
+
+  const std::string& directory() const { return directory_; }
+
+ private:
+  SnapshotCache(std::string directory, base::UniqueFd lock)
+      : directory_(std::move(directory)), lock_(std::move(lock)) {}
+  std::string CurrentPath() const { return directory_ + "/current.snapshot"; }
+  std::string PreviousPath() const { return directory_ + "/previous.snapshot"; }
+  std::string NextPath() const { return directory_ + "/next.snapshot"; }
+  void RemoveLeftovers() const;
+  absl::Status Rotate() const;
+
+  std::string directory_;
+  base::UniqueFd lock_;
+  // Of current.snapshot: nothing when not looked at yet, empty when there is none that is whole.
+  std::optional<std::string> current_root_;
+};
+
+}  // namespace sluice::control

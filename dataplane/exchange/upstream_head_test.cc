@@ -1,0 +1,99 @@
+#include "dataplane/exchange/upstream_head.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dataplane/http/h1_parser.h"
+
+namespace sluice::exchange {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class UpstreamHeadTest : public testing::Test {
+ protected:
+  // What goes upstream for a request as it was received.
+  std::string Write(const std::string& received, bool peer_trusted = false) {
+    http::RequestParser parser;
+    parser.Reset({});
+    EXPECT_EQ(parser.Parse(received, &head_), http::ParseResult::kDone);
+    IncomingRequest request;
+    request.head = &head_;
+    request.authority = head_.host;
+    request.query = "?q=1";
+    request.scheme = "https";
+    request.peer_ip = "192.0.2.1";
+    const UpstreamHead head{.request = request,
+                            .path = "/sent",
+                            .removed_prefix = "/api",
+                            .host = head_.host,
+                            .request_id = "id-1",
+                            .traceparent = "tp-1",
+                            .trace_continued = false,
+                            .peer_trusted = peer_trusted};
+    io::Buffer out(pool_);
+    WriteUpstreamHead(head, &out);
+    return std::string(out.view());
+  }
+
+  io::BufferPool pool_;
+  http::RequestHead head_;
+};
+
+TEST_F(UpstreamHeadTest, RewritesTheTargetAndSaysWhoAsked) {
+  const std::string out = Write("GET /api/sent?q=1 HTTP/1.1\r\nHost: a.test\r\nX-A: b\r\n\r\n");
+  EXPECT_THAT(out, StartsWith("GET /sent?q=1 HTTP/1.1\r\nHost: a.test\r\nX-A: b\r\n"));
+  EXPECT_THAT(out, HasSubstr("X-Request-ID: id-1\r\n"));
+  EXPECT_THAT(out, HasSubstr("X-Forwarded-For: 192.0.2.1\r\n"));
+  EXPECT_THAT(out, HasSubstr("X-Forwarded-Proto: https\r\n"));
+  EXPECT_THAT(out, HasSubstr("X-Forwarded-Host: a.test\r\n"));
+  EXPECT_THAT(out, HasSubstr("X-Forwarded-Prefix: /api\r\n"));
+  EXPECT_THAT(out, HasSubstr("traceparent: tp-1\r\n"));
+  EXPECT_TRUE(out.ends_with("\r\n\r\n"));
+}
+
+TEST_F(UpstreamHeadTest, LeavesOutWhatEndsAtThisHopOrIsNotTheClientsToSay) {
+  const std::string out = Write(
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Private\r\nX-Private: 1\r\nKeep-Alive: 5\r\n"
+      "TE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nProxy-Connection: x\r\nForwarded: for=1.2.3.4\r\n"
+      "X-Forwarded-For: 1.2.3.4\r\nX-Request-ID: forged\r\nx-sluice-cluster: admin\r\nEarly-Data: 1\r\n"
+      "Transfer_Encoding: chunked\r\ntracestate: a=b\r\n\r\n");
+  for (const char* gone : {"X-Private", "Keep-Alive", "TE:", "h2c", "HTTP2", "Proxy-", "1.2.3.4", "forged",
+                           "sluice", "Early", "Transfer_", "tracestate", "Connection"}) {
+    EXPECT_THAT(out, Not(HasSubstr(gone))) << gone;
+  }
+}
+
+TEST_F(UpstreamHeadTest, WhatConnectionMayNotRemoveStays) {
+  const std::string out = Write(
+      "POST / HTTP/1.1\r\nHost: a\r\nConnection: Host, Content-Length, X-Forwarded-For, Authorization\r\n"
+      "Authorization: Basic x\r\nContent-Length: 003\r\n\r\n");
+  EXPECT_THAT(out, HasSubstr("Host: a\r\n"));
+  EXPECT_THAT(out, HasSubstr("Content-Length: 3\r\n"));
+  EXPECT_THAT(out, HasSubstr("Authorization: Basic x\r\n"));
+  EXPECT_THAT(out, HasSubstr("X-Forwarded-For: 192.0.2.1\r\n"));
+}
+
+TEST_F(UpstreamHeadTest, ATrustedPeersFieldsAreExtended) {
+  const std::string out = Write(
+      "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8\r\n"
+      "X-Forwarded-Proto: http\r\nX-Forwarded-Host: outer\r\nForwarded: for=1.2.3.4\r\n\r\n",
+      true);
+  EXPECT_THAT(out, HasSubstr("X-Forwarded-For: 1.2.3.4, 5.6.7.8, 192.0.2.1\r\n"));
+  EXPECT_THAT(out, HasSubstr("X-Forwarded-Proto: http\r\n"));
+  EXPECT_THAT(out, HasSubstr("X-Forwarded-Host: outer\r\n"));
+  EXPECT_THAT(out, HasSubstr("Forwarded: for=1.2.3.4\r\n"));
+}
+
+TEST_F(UpstreamHeadTest, StatesTheFramingOnce) {
+  EXPECT_THAT(Write("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"),
+              HasSubstr("Transfer-Encoding: chunked\r\n"));
+  EXPECT_THAT(Write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"),
+              HasSubstr("Content-Length: 0\r\n"));
+  EXPECT_THAT(Write("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Not(HasSubstr("Content-Length")));
+}
+
+}  // namespace
+}  // namespace sluice::exchange

@@ -1,0 +1,104 @@
+#include "dataplane/options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "common/base/address.h"
+
+namespace sluice {
+namespace {
+
+std::vector<std::string> SplitCommas(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t comma = std::min(text.find(',', at), text.size());
+    if (comma > at) parts.push_back(text.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return parts;
+}
+
+// Empty when all is well.
+std::string Problem(const std::vector<std::string>& labels, ProxyOptions* options) {
+  for (const std::string& label : labels) {
+    const size_t equals = label.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return fmt::format("--label {}: write name=value", label);
+    }
+    options->labels[label.substr(0, equals)] = label.substr(equals + 1);
+  }
+  if (!options->bind_host.empty() && !base::IsIpAddress(options->bind_host)) {
+    return fmt::format("--bind-host {}: give an IP address", options->bind_host);
+  }
+  const bool tls = !options->tls_cert.empty() && !options->tls_key.empty() && !options->tls_ca.empty();
+  for (const std::string& controller : options->controllers) {
+    const auto address = base::ParseHostPort(controller);
+    if (!address.ok()) {
+      return fmt::format("--controller {}: {}", controller, std::string(address.status().message()));
+    }
+    if (options->insecure) {
+      const auto numeric = base::ResolveNumeric(controller);
+      const bool loopback =
+          address->host == "localhost" || (numeric.ok() && numeric->is_loopback());
+      if (!loopback) {
+        return fmt::format(
+            "--insecure is refused for {}: plain text is for loopback only; use --tls-cert, "
+            "--tls-key and --tls-ca",
+            controller);
+      }
+    } else if (!tls) {
+      return "give --tls-cert, --tls-key and --tls-ca, or --insecure for a controller on this machine";
+    }
+  }
+  if (options->reconnect_min.count() < 1 || options->reconnect_min > options->reconnect_max) {
+    return "--reconnect-min must be at least 1ms and not above --reconnect-max";
+  }
+  return "";
+}
+
+}  // namespace
+
+base::Flags::Outcome ParseProxyOptions(int argc, char** argv, ProxyOptions* options) {
+  base::Flags flags("sluice-proxy", "SLUICE_PROXY_",
+                    "Serves traffic as its controller tells it, and from its last good snapshot "
+                    "when there is no controller.");
+  std::vector<std::string> controllers, labels;
+  char host[256] = "proxy";
+  gethostname(host, sizeof host - 1);
+  options->node_id = host;
+  flags.Text("node-id", &options->node_id, "ID", "The name of this proxy in the fleet.");
+  flags.List("controller", &controllers, "HOST:PORT[,HOST:PORT]",
+             "Controllers, tried in order; without one the snapshot in --state-dir is served.");
+  flags.Text("state-dir", &options->state_dir, "DIR", "Where the last snapshots are kept.");
+  flags.List("label", &labels, "NAME=VALUE", "What is known of this proxy.");
+  flags.Number("workers", &options->workers, 0, 1024,
+               "Worker threads; 0: server.worker_threads of the snapshot, else one for each CPU.");
+  flags.Text("bind-host", &options->bind_host, "IP",
+             "Replaces 0.0.0.0 and 127.0.0.1 in every address, so that a fleet fits on one machine.");
+  flags.Switch("insecure", &options->insecure, "Plain text to the controller; loopback only.");
+  flags.Text("tls-cert", &options->tls_cert, "FILE", "This proxy's certificate (PEM).");
+  flags.Text("tls-key", &options->tls_key, "FILE", "Its private key (PEM).");
+  flags.Text("tls-ca", &options->tls_ca, "FILE", "What the controller's certificate is verified against (PEM).");
+  flags.Text("admin-address", &options->admin_address, "IP:PORT", "Wins over admin.bind_address.");
+  flags.Text("metrics-address", &options->metrics_address, "IP:PORT", "Wins over metrics.bind_address.");
+  flags.Switch("no-admin", &options->no_admin, "Opens neither the admin nor the metrics address.");
+  flags.Text("log-level", &options->log_level, "LEVEL",
+             "trace, debug, info, warn, error or off, until a snapshot says otherwise.");
+  flags.Text("log-format", &options->log_format, "FORMAT", "json or text.");
+  flags.Text("access-log", &options->access_log, "PATH", "Wins over logging.access_log.path; - is standard output.");
+  flags.Duration("reconnect-min", &options->reconnect_min, "Least delay before connecting again.");
+  flags.Duration("reconnect-max", &options->reconnect_max, "Longest delay before connecting again.");
+  const auto outcome = flags.Parse(argc, argv);
+  if (outcome != base::Flags::Outcome::kRun) return outcome;
+  for (const std::string& list : controllers) {
+    for (std::string& one : SplitCommas(list)) options->controllers.push_back(std::move(one));
+  }
+  const std::string problem = Problem(labels, options);
+  if (problem.empty()) return outcome;
+  std::fprintf(stderr, "sluice-proxy: %s\n", problem.c_str());
+  return base::Flags::Outcome::kExitUsage;
+}
+
+}  // namespace sluice

@@ -1,0 +1,40 @@
+#include "dataplane/server_metrics.h"
+
+#include "common/base/clock.h"
+#include "common/base/version.h"
+
+namespace sluice {
+namespace {
+
+std::vector<observe::EndpointGauge> EndpointsOf(const Server& server) {
+  std::vector<observe::EndpointGauge> gauges;
+  if (server.current() == nullptr) return gauges;
+  for (const auto& cluster : server.current()->clusters) {
+    for (const upstream::EndpointSpec& endpoint : cluster->endpoints) {
+      gauges.push_back({cluster->name, endpoint.address, endpoint.health->healthy()});
+    }
+  }
+  return gauges;
+}
+
+observe::SnapshotGauges SnapshotOf(const Server& server, const control::Activator& activator) {
+  observe::SnapshotGauges gauges;
+  if (!server.serving()) return gauges;
+  gauges.revision = activator.active_version().revision();
+  gauges.age_seconds =
+      static_cast<double>(base::UnixMillis() - server.effective_since_unix_ms()) / 1000;
+  gauges.apply_seconds =
+      static_cast<double>(activator.compile_micros() + activator.swap_micros()) / 1e6;
+  return gauges;
+}
+
+}  // namespace
+
+ServerMetrics::ServerMetrics(const Server& server, const control::Activator& activator)
+    : collectable_(server.registry(),
+                   {.endpoints = [&server] { return EndpointsOf(server); },
+                    .snapshot = [&server, &activator] { return SnapshotOf(server, activator); },
+                    .access_log_dropped = [&server] { return server.access_log_dropped(); },
+                    .build_version = std::string(base::Version())}) {}
+
+}  // namespace sluice

@@ -1,0 +1,43 @@
+// One probe of one endpoint: connects, and asks by HTTP where told to. Control thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/tls/context.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace sluice::upstream {
+
+struct ProbeTarget {
+  std::string address;  // ip:port
+  std::chrono::milliseconds timeout{1000};
+  bool use_http = false;  // Otherwise a TCP connection is all.
+  std::string http_path = "/";
+  std::string http_host;
+  std::vector<uint32_t> expected_statuses;  // Empty: 200 to 399.
+  bool use_tls = false;                     // For HTTP.
+  std::string server_name;
+  std::shared_ptr<const tls::ClientContext> tls;
+};
+
+class HealthProbe {
+ public:
+  virtual ~HealthProbe() = default;  // Cancels; `done` is not called any more.
+
+  // `reason` tells what was seen: "connected", "status 200", "connect: Connection refused",
+  // "timeout after 2s"...
+  using Done = std::function<void(bool passed, const std::string& reason)>;
+  // `done` is called once, from the context, never from here.
+  static std::unique_ptr<HealthProbe> Start(boost::asio::io_context& context, ProbeTarget target,
+                                            Done done);
+};
+
+}  // namespace sluice::upstream

@@ -24,7 +24,8 @@ constexpr size_t kPemBytesMax = 1 << 20;
 constexpr int kMessageBytesMax = 64 * 1024 * 1024;  // Documents with their certificates.
 constexpr uint32_t kRetryAfterMs = 1000;            // For nodes, when the controller ends.
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsOf(const ControllerOptions& options) {
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsOf(
+    const ControllerOptions& options) {
   if (options.insecure) return grpc::InsecureServerCredentials();
   grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   grpc::SslServerCredentialsOptions::PemKeyCertPair pair;

@@ -18,6 +18,12 @@ std::string Problem(const ControllerOptions& options) {
   if (!address.ok()) {
     return fmt::format("--grpc-address {}: {}", options.grpc_address, std::string(address.status().message()));
   }
+  if (!options.admin_address.empty()) {
+    if (const auto admin = base::ResolveNumeric(options.admin_address); !admin.ok()) {
+      return fmt::format("--admin-address {}: {}", options.admin_address,
+                         std::string(admin.status().message()));
+    }
+  }
   const bool tls = !options.tls_cert.empty() && !options.tls_key.empty() && !options.tls_ca.empty();
   const bool some_tls = !options.tls_cert.empty() || !options.tls_key.empty() || !options.tls_ca.empty();
   if (some_tls && !tls) return "--tls-cert, --tls-key and --tls-ca belong together: give all three";

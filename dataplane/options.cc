@@ -20,6 +20,14 @@ std::vector<std::string> SplitCommas(const std::string& text) {
   return parts;
 }
 
+// Given or not is told by emptiness; the defaults are filled in afterwards.
+void FillLogOptions(const std::string& level, const std::string& format, ProxyOptions* options) {
+  options->keep_log_level = !level.empty();
+  options->keep_log_format = !format.empty();
+  if (!level.empty()) options->log_level = level;
+  if (!format.empty()) options->log_format = format;
+}
+
 // Empty when all is well.
 std::string Problem(const std::vector<std::string>& labels, ProxyOptions* options) {
   for (const std::string& label : labels) {
@@ -29,14 +37,17 @@ std::string Problem(const std::vector<std::string>& labels, ProxyOptions* option
     }
     options->labels[label.substr(0, equals)] = label.substr(equals + 1);
   }
+  if (options->node_id.empty()) return "--node-id must not be empty";
   if (!options->bind_host.empty() && !base::IsIpAddress(options->bind_host)) {
     return fmt::format("--bind-host {}: give an IP address", options->bind_host);
   }
-  const bool tls = !options->tls_cert.empty() && !options->tls_key.empty() && !options->tls_ca.empty();
+  const bool tls =
+      !options->tls_cert.empty() && !options->tls_key.empty() && !options->tls_ca.empty();
   for (const std::string& controller : options->controllers) {
     const auto address = base::ParseHostPort(controller);
     if (!address.ok()) {
-      return fmt::format("--controller {}: {}", controller, std::string(address.status().message()));
+      return fmt::format("--controller {}: {}", controller,
+                         std::string(address.status().message()));
     }
     if (options->insecure) {
       const auto numeric = base::ResolveNumeric(controller);
@@ -49,7 +60,8 @@ std::string Problem(const std::vector<std::string>& labels, ProxyOptions* option
             controller);
       }
     } else if (!tls) {
-      return "give --tls-cert, --tls-key and --tls-ca, or --insecure for a controller on this machine";
+      return "give --tls-cert, --tls-key and --tls-ca, or --insecure for a controller on this "
+             "machine";
     }
   }
   if (options->reconnect_min.count() < 1 || options->reconnect_min > options->reconnect_max) {
@@ -75,26 +87,36 @@ base::Flags::Outcome ParseProxyOptions(int argc, char** argv, ProxyOptions* opti
   flags.List("label", &labels, "NAME=VALUE", "What is known of this proxy.");
   flags.Number("workers", &options->workers, 0, 1024,
                "Worker threads; 0: server.worker_threads of the snapshot, else one for each CPU.");
-  flags.Text("bind-host", &options->bind_host, "IP",
-             "Replaces 0.0.0.0 and 127.0.0.1 in every address, so that a fleet fits on one machine.");
+  flags.Text(
+      "bind-host", &options->bind_host, "IP",
+      "Replaces 0.0.0.0 and 127.0.0.1 in every address, so that a fleet fits on one machine.");
   flags.Switch("insecure", &options->insecure, "Plain text to the controller; loopback only.");
   flags.Text("tls-cert", &options->tls_cert, "FILE", "This proxy's certificate (PEM).");
   flags.Text("tls-key", &options->tls_key, "FILE", "Its private key (PEM).");
-  flags.Text("tls-ca", &options->tls_ca, "FILE", "What the controller's certificate is verified against (PEM).");
+  flags.Text("tls-ca", &options->tls_ca, "FILE",
+             "What the controller's certificate is verified against (PEM).");
   flags.Text("admin-address", &options->admin_address, "IP:PORT", "Wins over admin.bind_address.");
-  flags.Text("metrics-address", &options->metrics_address, "IP:PORT", "Wins over metrics.bind_address.");
+  flags.Text("metrics-address", &options->metrics_address, "IP:PORT",
+             "Wins over metrics.bind_address.");
   flags.Switch("no-admin", &options->no_admin, "Opens neither the admin nor the metrics address.");
-  flags.Text("log-level", &options->log_level, "LEVEL",
-             "trace, debug, info, warn, error or off, until a snapshot says otherwise.");
-  flags.Text("log-format", &options->log_format, "FORMAT", "json or text.");
-  flags.Text("access-log", &options->access_log, "PATH", "Wins over logging.access_log.path; - is standard output.");
+  std::string log_level, log_format;
+  flags.Text("log-level", &log_level, "LEVEL",
+             "trace, debug, info, warn, error or off; wins over server.log_level. Without it: info "
+             "until a snapshot says otherwise.");
+  flags.Text("log-format", &log_format, "FORMAT",
+             "json or text; wins over server.log_format. Without it: text until a snapshot says "
+             "otherwise.");
+  flags.Text("access-log", &options->access_log, "PATH",
+             "Wins over logging.access_log.path; - is standard output.");
   flags.Duration("reconnect-min", &options->reconnect_min, "Least delay before connecting again.");
-  flags.Duration("reconnect-max", &options->reconnect_max, "Longest delay before connecting again.");
+  flags.Duration("reconnect-max", &options->reconnect_max,
+                 "Longest delay before connecting again.");
   const auto outcome = flags.Parse(argc, argv);
   if (outcome != base::Flags::Outcome::kRun) return outcome;
   for (const std::string& list : controllers) {
     for (std::string& one : SplitCommas(list)) options->controllers.push_back(std::move(one));
   }
+  FillLogOptions(log_level, log_format, options);
   const std::string problem = Problem(labels, options);
   if (problem.empty()) return outcome;
   std::fprintf(stderr, "sluice-proxy: %s\n", problem.c_str());

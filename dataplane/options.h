@@ -22,11 +22,13 @@ struct ProxyOptions {
   std::string admin_address, metrics_address;
   bool no_admin = false;
   std::string log_level = "info", log_format = "text";
+  bool keep_log_level = false, keep_log_format = false;  // Given: they win over the settings.
   std::string access_log;
   std::chrono::milliseconds reconnect_min{500}, reconnect_max{30'000};
 };
 
-// kRun: `options` is complete and consistent.
+// kRun: `options` is complete and consistent. Whether --state-dir has a snapshot, which a proxy
+// without --controller needs, is for the caller to find out.
 base::Flags::Outcome ParseProxyOptions(int argc, char** argv, ProxyOptions* options);
 
 }  // namespace sluice

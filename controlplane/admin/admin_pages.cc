@@ -49,6 +49,7 @@ web::Response AdminPages::Answer(const web::Request& request) const {
   if (path == "/") return Text(200, std::string(kIndex));
   if (path == "/healthz") return Text(200, "ok\n");
   if (path == "/readyz") {
+    if (!hub_.serving()) return Text(503, "the controller is ending\n");
     const auto versions = store_.List(1);
     if (!versions.ok()) return Text(503, std::string(versions.status().message()) + "\n");
     return Text(200, "ready\n");
@@ -61,41 +62,76 @@ web::Response AdminPages::Answer(const web::Request& request) const {
   return Text(404, "not found; GET / lists the paths\n");
 }
 
-std::string AdminPages::MetricsText() const {
-  const v1::FleetStatus status = controller_.Status("");
+namespace {
+
+using Samples = std::map<std::string_view, std::vector<Sample>>;
+
+template <typename Number>
+void Set(Samples& samples, std::string_view name, Number value, std::string labels = "") {
+  samples[name].push_back({std::move(labels), static_cast<double>(value)});
+}
+
+void SetRollouts(Samples& samples, const publish::RolloutTimes& times) {
+  std::vector<Sample>& list = samples["sluice_controller_rollout_seconds"];
+  uint64_t reached = 0;
+  for (size_t i = 0; i < times.counts.size(); ++i) {
+    reached += times.counts[i];
+    const std::string bound =
+        i < times.kBoundsSeconds.size() ? fmt::format("{}", times.kBoundsSeconds[i]) : "+Inf";
+    list.push_back({fmt::format("le=\"{}\"", bound), static_cast<double>(reached), "_bucket"});
+  }
+  list.push_back({"", times.sum_seconds, "_sum"});
+  list.push_back({"", static_cast<double>(reached), "_count"});
+}
+
+void SetNodes(Samples& samples, const v1::FleetStatus& status) {
   std::map<std::string_view, int> states = {{"synced", 0},  {"updating", 0}, {"rejected", 0},
                                             {"lagging", 0}, {"draining", 0}, {"unreachable", 0}};
   for (const v1::NodeStatus& node : status.nodes()) ++states[NameOf(node.state())];
-  const apply::ApplyCounters changes = controller_.counters();
+  for (const auto& [state, count] : states) {
+    Set(samples, "sluice_controller_nodes", count, fmt::format("state=\"{}\"", state));
+  }
+}
+
+void SetChanges(Samples& samples, const apply::ApplyCounters& changes) {
+  const auto set = [&samples](std::string_view outcome, uint64_t count) {
+    Set(samples, "sluice_controller_changes_total", count, fmt::format("outcome=\"{}\"", outcome));
+  };
+  set("done", changes.done);
+  set("unchanged", changes.unchanged);
+  set("invalid", changes.invalid);
+  set("refused", changes.refused);
+  set("timed_out", changes.timed_out);
+  set("dry_run", changes.dry_runs);
+  Set(samples, "sluice_controller_source_errors_total", changes.source_errors);
+}
+
+}  // namespace
+
+std::string AdminPages::MetricsText() const {
+  const v1::FleetStatus status = controller_.Status("");
   const publish::HubCounters hub = hub_.counters();
   const base::ProcessFigures process = base::ReadProcessFigures();
   const bool source_ok = status.source().path().empty() || status.source().ok();
-
-  std::map<std::string_view, std::vector<Sample>> samples;
-  const auto set = [&samples](std::string_view name, double value, std::string labels = "") {
-    samples[name].push_back({std::move(labels), value});
-  };
-  const auto number = [](auto value) { return static_cast<double>(value); };
-  set("sluice_controller_build_info", 1, fmt::format("version=\"{}\"", base::Version()));
-  set("sluice_controller_version_revision", number(status.version().revision()));
-  set("sluice_controller_changes_total", number(changes.done), "outcome=\"done\"");
-  set("sluice_controller_changes_total", number(changes.unchanged), "outcome=\"unchanged\"");
-  set("sluice_controller_changes_total", number(changes.invalid), "outcome=\"invalid\"");
-  set("sluice_controller_changes_total", number(changes.refused), "outcome=\"refused\"");
-  set("sluice_controller_changes_total", number(changes.timed_out), "outcome=\"timed_out\"");
-  set("sluice_controller_source_ok", source_ok ? 1 : 0);
-  for (const auto& [state, count] : states) {
-    set("sluice_controller_nodes", count, fmt::format("state=\"{}\"", state));
-  }
-  set("sluice_controller_streams_total", number(hub.streams_total));
-  set("sluice_controller_rejections_total", number(hub.rejections_total));
-  set("sluice_controller_resyncs_total", number(hub.resyncs_total));
-  set("sluice_controller_snapshot_sent_bytes_total", number(hub.snapshot_bytes_total));
-  set("sluice_controller_store_bytes", number(store_.FileBytes()));
-  set("process_resident_memory_bytes", number(process.resident_bytes));
-  set("process_open_fds", number(process.open_files));
-  set("process_cpu_seconds_total", process.cpu_seconds);
-  set("process_start_time_seconds", process.start_unix_seconds);
+  Samples samples;
+  Set(samples, "sluice_controller_build_info", 1, fmt::format("version=\"{}\"", base::Version()));
+  Set(samples, "sluice_controller_version_revision", status.version().revision());
+  Set(samples, "sluice_controller_versions", store_.CountVersions().value_or(0));
+  SetChanges(samples, controller_.counters());
+  Set(samples, "sluice_controller_source_ok", source_ok ? 1 : 0);
+  SetRollouts(samples, hub.rollouts);
+  SetNodes(samples, status);
+  Set(samples, "sluice_controller_streams", hub.streams_open);
+  Set(samples, "sluice_controller_streams_total", hub.streams_total);
+  Set(samples, "sluice_controller_rejections_total", hub.rejections_total);
+  Set(samples, "sluice_controller_resyncs_total", hub.resyncs_total);
+  Set(samples, "sluice_controller_snapshot_sent_bytes_total", hub.snapshot_bytes_total);
+  Set(samples, "sluice_controller_deltas_encoded_total", hub.deltas_encoded_total);
+  Set(samples, "sluice_controller_store_bytes", store_.FileBytes());
+  Set(samples, "process_resident_memory_bytes", process.resident_bytes);
+  Set(samples, "process_open_fds", process.open_files);
+  Set(samples, "process_cpu_seconds_total", process.cpu_seconds);
+  Set(samples, "process_start_time_seconds", process.start_unix_seconds);
   return Expose(samples);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "common/base/clock.h"
@@ -16,7 +17,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kCommandTimeout{5000};
 constexpr std::chrono::milliseconds kWatchPace{250};
+constexpr size_t kArgumentBytesMax = 1024;  // Of a command, which waits until the node reads.
 constexpr uint32_t kListed = 20;
+constexpr uint32_t kListedMax = 10'000;
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
@@ -25,6 +28,30 @@ grpc::Status ToGrpc(const absl::Status& status) {
 template <typename T>
 grpc::Status ToGrpc(const absl::StatusOr<T>& result) {
   return result.ok() ? grpc::Status::OK : ToGrpc(result.status());
+}
+
+int Limit(uint32_t asked) {
+  return static_cast<int>(asked == 0 ? kListed : std::min(asked, kListedMax));
+}
+
+// The name in the certificate belongs to the address, if there is one.
+std::string PeerOf(const grpc::ServerContext& context) {
+  const auto names = context.auth_context()->FindPropertyValues("x509_common_name");
+  if (names.empty()) return context.peer();
+  return fmt::format("{} ({})", context.peer(), std::string(names[0].data(), names[0].size()));
+}
+
+// What a change has in common, however it came.
+template <typename Request>
+apply::ChangeRequest ChangeOf(const grpc::ServerContext& context, const Request& request) {
+  apply::ChangeRequest change;
+  change.author = request.author().empty() ? "unknown" : request.author();
+  change.peer = PeerOf(context);
+  change.message = request.message();
+  change.wait = request.wait();
+  change.partial = request.partial();
+  if (request.timeout_ms() > 0) change.timeout = std::chrono::milliseconds(request.timeout_ms());
+  return change;
 }
 
 v1::VersionInfo InfoOf(const store::StoredVersion& version) {
@@ -89,17 +116,11 @@ grpc::Status AdminService::Apply(grpc::ServerContext* context, const v1::ApplyRe
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
   if (const absl::Status status = CheckSize(request->document()); !status.ok()) return ToGrpc(status);
-  apply::ChangeRequest change;
-  change.author = request->author().empty() ? "unknown" : request->author();
-  change.peer = context->peer();
-  change.message = request->message();
+  apply::ChangeRequest change = ChangeOf(*context, *request);
   change.source = "api";
   change.if_version = request->if_version();
-  change.wait = request->wait();
-  change.partial = request->partial();
   change.allow_shrink = request->allow_shrink();
   change.dry_run = request->dry_run();
-  if (request->timeout_ms() > 0) change.timeout = std::chrono::milliseconds(request->timeout_ms());
   controller_.Apply(request->document(), change,
                     [writer](const v1::ApplyProgress& progress) { return writer->Write(progress); });
   return grpc::Status::OK;
@@ -109,16 +130,8 @@ grpc::Status AdminService::Rollback(grpc::ServerContext* context, const v1::Roll
                                     grpc::ServerWriter<v1::ApplyProgress>* writer) {
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
-  apply::ChangeRequest change;
-  change.author = request->author().empty() ? "unknown" : request->author();
-  change.peer = context->peer();
-  change.message = request->message().empty() && request->to_revision() != 0
-                       ? fmt::format("rollback to version {}", request->to_revision())
-                       : request->message();
+  apply::ChangeRequest change = ChangeOf(*context, *request);
   change.source = "rollback";
-  change.wait = request->wait();
-  change.partial = request->partial();
-  if (request->timeout_ms() > 0) change.timeout = std::chrono::milliseconds(request->timeout_ms());
   controller_.Rollback(request->to_revision(), change,
                        [writer](const v1::ApplyProgress& progress) { return writer->Write(progress); });
   return grpc::Status::OK;
@@ -135,11 +148,13 @@ v1::FleetStatus AdminService::StatusNow(const std::string& node_id) const {
 grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest* request,
                                      v1::FleetStatus* response) {
   *response = StatusNow(request->node_id());
-  if (!request->node_id().empty() && response->nodes_size() == 0) {
-    return grpc::Status(grpc::StatusCode::NOT_FOUND,
-                        fmt::format("there is no node {}", request->node_id()));
-  }
-  return grpc::Status::OK;
+  return CheckKnown(request->node_id());
+}
+
+grpc::Status AdminService::CheckKnown(const std::string& node_id) const {
+  if (node_id.empty() || hub_.Status(node_id).nodes_size() > 0) return grpc::Status::OK;
+  return grpc::Status(grpc::StatusCode::NOT_FOUND,
+                      fmt::format("there is no node {}; `sluicectl get nodes` lists them", node_id));
 }
 
 grpc::Status AdminService::WatchStatus(grpc::ServerContext* context,
@@ -147,6 +162,7 @@ grpc::Status AdminService::WatchStatus(grpc::ServerContext* context,
                                        grpc::ServerWriter<v1::FleetStatus>* writer) {
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
+  if (const grpc::Status known = CheckKnown(request->node_id()); !known.ok()) return known;
   uint64_t seen = 0;
   while (!stopping_ && !context->IsCancelled()) {
     const uint64_t now = hub_.Wait(seen, kWatchPace);
@@ -161,7 +177,7 @@ grpc::Status AdminService::WatchStatus(grpc::ServerContext* context,
 grpc::Status AdminService::ListVersions(grpc::ServerContext*, const v1::ListVersionsRequest* request,
                                         v1::ListVersionsResponse* response) {
   const auto versions =
-      store_.List(static_cast<int>(request->limit() == 0 ? kListed : request->limit()));
+      store_.List(Limit(request->limit()));
   if (!versions.ok()) return ToGrpc(versions.status());
   for (const store::StoredVersion& version : *versions) *response->add_versions() = InfoOf(version);
   return grpc::Status::OK;
@@ -190,24 +206,21 @@ grpc::Status AdminService::GetConfig(grpc::ServerContext*, const v1::GetConfigRe
       *response->add_certificates() = *std::move(info);
     }
   }
-  const auto document = store_.Document(version->version.revision());
-  v1::Document parsed;
-  if (document.ok() && parsed.ParseFromString(*document)) {
-    for (v1::SourceFile& file : *parsed.mutable_files()) *response->add_files() = std::move(file);
-  }
-  return grpc::Status::OK;
+  auto document = store_.Document(version->version.revision());
+  if (document.ok()) response->mutable_files()->Swap(document->mutable_files());
+  return ToGrpc(document);
 }
 
 grpc::Status AdminService::Explain(grpc::ServerContext*, const v1::ExplainRequest* request,
                                    v1::ExplainResponse* response) {
-  const auto version = FindVersion(0);
-  if (!version.ok()) return ToGrpc(version.status());
-  const auto resources = store_.Resources(version->version.revision());
-  if (!resources.ok()) return ToGrpc(resources.status());
-  auto answer = build::Explain(*resources, *request);
+  const auto current = controller_.current();
+  if (current->info.version.revision() == 0) {
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, "nothing has been applied yet");
+  }
+  auto answer = build::Explain(*current->resources, *request);
   if (!answer.ok()) return ToGrpc(answer.status());
   *response = *std::move(answer);
-  *response->mutable_version() = version->version;
+  *response->mutable_version() = current->info.version;
   const auto health = hub_.EndpointHealth();
   for (auto& upstream : *response->mutable_upstreams()) {
     for (auto& endpoint : *upstream.mutable_endpoints()) {
@@ -233,6 +246,9 @@ grpc::Status AdminService::Explain(grpc::ServerContext*, const v1::ExplainReques
 grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
                                       const v1::NodeActionRequest* request,
                                       v1::NodeActionResponse* response) {
+  if (request->argument().size() > kArgumentBytesMax) {
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "the argument is too long");
+  }
   v1::Command command;
   absl::StatusOr<std::string> json = std::string();
   switch (request->action()) {
@@ -271,8 +287,8 @@ grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
   if (request->action() == v1::NodeActionRequest::DUMP) return grpc::Status::OK;
   v1::AuditEntry entry;
   entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
-  entry.set_author(request->author());
-  entry.set_peer(context->peer());
+  entry.set_author(request->author().empty() ? "unknown" : request->author());
+  entry.set_peer(PeerOf(*context));
   entry.set_action("node " + action);
   entry.set_detail(request->node_id() + " " + request->argument());
   return ToGrpc(store_.Audit(entry));
@@ -281,7 +297,7 @@ grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
 grpc::Status AdminService::ListAudit(grpc::ServerContext*, const v1::ListAuditRequest* request,
                                      v1::ListAuditResponse* response) {
   const auto entries =
-      store_.ListAudit(static_cast<int>(request->limit() == 0 ? kListed : request->limit()));
+      store_.ListAudit(Limit(request->limit()));
   if (!entries.ok()) return ToGrpc(entries.status());
   for (const v1::AuditEntry& entry : *entries) *response->add_entries() = entry;
   return grpc::Status::OK;

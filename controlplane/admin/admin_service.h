@@ -42,6 +42,7 @@ class AdminService final : public v1::AdminService::Service {
 
  private:
   v1::FleetStatus StatusNow(const std::string& node_id) const;
+  grpc::Status CheckKnown(const std::string& node_id) const;
   absl::StatusOr<store::StoredVersion> FindVersion(uint64_t revision) const;
 
   apply::Controller& controller_;

@@ -9,16 +9,25 @@ const std::vector<Metric>& Metrics() {
       {"sluice_controller_build_info", "gauge", "version", "Always 1; the label says which build runs."},
       {"sluice_controller_version_revision", "gauge", "", "Revision of the current version; 0: none yet."},
       {"sluice_controller_changes_total", "counter", "outcome",
-       "Documents and rollbacks by what became of them: done, unchanged, invalid, refused, timed_out."},
+       "Documents and rollbacks by what became of them: done, unchanged, invalid, refused, timed_out, "
+       "dry_run."},
+      {"sluice_controller_versions", "gauge", "", "Versions in the store."},
       {"sluice_controller_source_ok", "gauge", "",
        "1 when the watched file or directory is what runs; 0 when it has errors."},
+      {"sluice_controller_source_errors_total", "counter", "",
+       "Times the watched file or directory could not be applied."},
+      {"sluice_controller_rollout_seconds", "histogram", "le",
+       "From the first offer of a version until every node was effective, refused or late."},
       {"sluice_controller_nodes", "gauge", "state",
        "Nodes by state: synced, updating, rejected, lagging, draining, unreachable."},
+      {"sluice_controller_streams", "gauge", "", "Streams of proxies that are open."},
       {"sluice_controller_streams_total", "counter", "", "Streams that proxies have opened."},
       {"sluice_controller_rejections_total", "counter", "", "Snapshots that a node refused."},
       {"sluice_controller_resyncs_total", "counter", "",
        "Snapshots that a node could not rebuild and was sent whole."},
       {"sluice_controller_snapshot_sent_bytes_total", "counter", "", "Snapshot bytes queued to nodes."},
+      {"sluice_controller_deltas_encoded_total", "counter", "",
+       "Deltas that were encoded; every node that goes the same way shares one."},
       {"sluice_controller_store_bytes", "gauge", "", "Size of the store on disk."},
       {"process_resident_memory_bytes", "gauge", "", "Resident memory."},
       {"process_open_fds", "gauge", "", "Open descriptors."},
@@ -35,11 +44,9 @@ std::string Expose(const std::map<std::string_view, std::vector<Sample>>& sample
     const auto found = samples.find(metric.name);
     if (found == samples.end()) continue;
     for (const Sample& sample : found->second) {
-      if (sample.labels.empty()) {
-        text += fmt::format("{} {}\n", metric.name, sample.value);
-      } else {
-        text += fmt::format("{}{{{}}} {}\n", metric.name, sample.labels, sample.value);
-      }
+      text += fmt::format("{}{}", metric.name, sample.suffix);
+      if (!sample.labels.empty()) text += fmt::format("{{{}}}", sample.labels);
+      text += fmt::format(" {}\n", sample.value);
     }
   }
   return text;

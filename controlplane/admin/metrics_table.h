@@ -1,7 +1,6 @@
 // Every metric of the controller: name, type, meaning. The exposition and the reference are made from it.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -12,11 +11,12 @@ namespace sluice::admin {
 struct Sample {
   std::string labels;  // key="value",…; empty: none.
   double value;
+  std::string_view suffix = {};  // Of a histogram's parts: _bucket, _sum, _count.
 };
 
 struct Metric {
   std::string_view name;
-  std::string_view type;  // counter or gauge
+  std::string_view type;  // counter, gauge or histogram
   std::string_view labels;
   std::string_view help;
 };

@@ -6,7 +6,6 @@
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "controlplane/build/diff.h"
-#include "sluice/v1/route.pb.h"
 
 namespace sluice::apply {
 
@@ -14,13 +13,13 @@ using Progress = v1::ApplyProgress;
 
 struct Controller::Change {
   const ChangeRequest& request;
-  snapshot::Resources resources;
+  std::string message;  // The request's, or one made for it.
+  publish::SharedResources resources;
   std::string root;
-  build::SourceMap sources;
-  std::string document;  // Serialised.
-  snapshot::Resources before;
-  store::StoredVersion current;  // Revision 0: none yet.
-  v1::Version version;
+  SnapshotSize size;
+  v1::Document document;
+  std::shared_ptr<const CurrentVersion> before;
+  store::StoredVersion version;
   int64_t started_ms = base::MonotonicMillis();
 };
 
@@ -28,184 +27,78 @@ namespace {
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
-int CountKind(const snapshot::Resources& resources, v1::ResourceKind kind) {
-  int count = 0;
-  for (const auto& resource : resources) count += resource->kind() == kind;
-  return count;
-}
-
-int CountRoutes(const snapshot::Resources& resources) {
-  int count = 0;
-  for (const auto& resource : resources) {
-    if (resource->kind() != v1::RESOURCE_KIND_ROUTE_TABLE) continue;
-    v1::RouteTable table;
-    table.ParseFromString(resource->body());
-    count += table.routes_size();
-  }
-  return count;
-}
-
-// What went missing, if it is so much that it looks like an accident.
-std::string Shrinkage(const snapshot::Resources& before, const snapshot::Resources& after) {
-  const int routes_before = CountRoutes(before), routes_after = CountRoutes(after);
-  const int upstreams_before = CountKind(before, v1::RESOURCE_KIND_CLUSTER);
-  const int upstreams_after = CountKind(after, v1::RESOURCE_KIND_CLUSTER);
-  // Small documents change by halves every day.
-  constexpr int kFewest = 8;
-  if (routes_before >= kFewest && routes_after * 2 <= routes_before) {
-    return fmt::format("{} of {} routes would go", routes_before - routes_after, routes_before);
-  }
-  if (upstreams_before >= kFewest && upstreams_after * 2 <= upstreams_before) {
-    return fmt::format("{} of {} upstreams would go", upstreams_before - upstreams_after, upstreams_before);
-  }
-  if (routes_before > 0 && routes_after == 0) return "no route would be left";
-  return "";
+void SetOutcome(Progress* progress, Progress::Outcome outcome, std::string message) {
+  progress->set_outcome(outcome);
+  progress->set_message(std::move(message));
 }
 
 }  // namespace
 
-Controller::Controller(store::VersionStore& store, publish::Hub& hub) : store_(store), hub_(hub) {}
+Controller::Controller(store::VersionStore& store, publish::Hub& hub)
+    : store_(store), hub_(hub), places_(store) {}
 
 absl::Status Controller::Start() {
-  const auto current = store_.Current();
-  if (absl::IsNotFound(current.status())) return absl::OkStatus();
-  RETURN_IF_ERROR(current.status());
-  ASSIGN_OR_RETURN(auto resources, store_.Resources(current->version.revision()));
-  if (snapshot::RootOf(resources) != current->version.root()) {
-    return absl::DataLossError(fmt::format("version {} in the store is damaged: its root does not fit",
-                                           current->version.revision()));
+  const auto found = store_.Current();
+  if (absl::IsNotFound(found.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(found.status());
+  ASSIGN_OR_RETURN(auto resources, store_.Resources(found->version.revision()));
+  if (snapshot::RootOf(resources) != found->version.root()) {
+    return absl::DataLossError(
+        fmt::format("version {} in the store is damaged: its root does not fit; restore the data "
+                    "directory from a copy or start with an empty --data-dir",
+                    found->version.revision()));
   }
-  hub_.SetReleased(current->version,
-                   std::make_shared<const snapshot::Resources>(std::move(resources)));
+  auto current = std::make_shared<CurrentVersion>();
+  current->info = *found;
+  current->size = SizeOf(resources, {});
+  current->resources = std::make_shared<const snapshot::Resources>(std::move(resources));
+  hub_.SetReleased(found->version, current->resources);
+  base::LogInfo("version {} is current", found->version.revision());
   const std::lock_guard lock(mutex_);
-  current_ = *current;
-  base::LogInfo("version {} is current", current->version.revision());
+  current_ = std::move(current);
   return absl::OkStatus();
 }
 
-// One at a time; the queue has an end.
-bool Controller::Enter(const OnProgress& on_progress, Progress* progress) {
-  if (waiting_.fetch_add(1) >= kWaitingMax) {
-    waiting_.fetch_sub(1);
-    progress->set_outcome(Progress::REFUSED);
-    progress->set_message(fmt::format("{} changes are waiting already; try again later", kWaitingMax));
-    on_progress(*progress);
-    return false;
-  }
-  return true;
-}
+// --- The story.
 
 void Controller::Apply(const v1::Document& document, const ChangeRequest& request,
                        const OnProgress& on_progress) {
   Progress progress;
-  if (!Enter(on_progress, &progress)) return;
-  const std::lock_guard turn(turn_);
-  waiting_.fetch_sub(1);
-
-  Change change{.request = request};
-  build::BuildResult built = build::BuildSnapshot(document);
-  for (const v1::Problem& problem : built.problems) *progress.add_problems() = problem;
-  if (!built.ok()) {
-    progress.set_outcome(Progress::INVALID);
-    progress.set_message("the document has errors; nothing changed");
-    Finish(change, &progress, on_progress);
-    return;
+  const ChangeQueue::Turn turn(queue_);
+  Change change{.request = request, .message = request.message, .before = current()};
+  if (!turn.entered()) {
+    SetOutcome(&progress, Progress::REFUSED,
+               fmt::format("{} changes are waiting already; try again later", kWaitingMax));
+  } else if (Build(document, change, &progress)) {
+    Make(change, on_progress, &progress);
   }
-  change.resources = std::move(built.resources);
-  change.root = built.root;
-  change.sources = std::move(built.sources);
-  v1::Document stored = document;
-  stored.clear_referenced();  // Keys are kept in the resources, not twice.
-  change.document = stored.SerializeAsString();
-  RollOut(change, on_progress, &progress);
   Finish(change, &progress, on_progress);
 }
 
 void Controller::Rollback(uint64_t revision, const ChangeRequest& request,
                           const OnProgress& on_progress) {
   Progress progress;
-  if (!Enter(on_progress, &progress)) return;
-  const std::lock_guard turn(turn_);
-  waiting_.fetch_sub(1);
-
-  Change change{.request = request};
-  absl::Status status;
-  if (revision == 0) {
-    const auto versions = store_.List(store::VersionStore::kVersionsKept);
-    if (versions.ok()) {
-      for (const store::StoredVersion& version : *versions) {
-        if (version.state == store::VersionState::kSuperseded) {
-          revision = version.version.revision();
-          break;
-        }
-      }
-    }
-    if (revision == 0) status = absl::NotFoundError("there is no earlier version to go back to");
+  const ChangeQueue::Turn turn(queue_);
+  Change change{.request = request, .message = request.message, .before = current()};
+  if (!turn.entered()) {
+    SetOutcome(&progress, Progress::REFUSED,
+               fmt::format("{} changes are waiting already; try again later", kWaitingMax));
+  } else if (const absl::Status status = LoadTarget(revision, change); !status.ok()) {
+    SetOutcome(&progress, Progress::REFUSED, Text(status));
+  } else {
+    Make(change, on_progress, &progress);
   }
-  if (status.ok()) {
-    const auto target = store_.Get(revision);
-    const auto resources = store_.Resources(revision);
-    const auto document = store_.Document(revision);
-    status = target.status();
-    status.Update(resources.status());
-    status.Update(document.status());
-    if (status.ok()) {
-      change.resources = *resources;
-      change.root = target->version.root();
-      change.document = *document;
-    }
-  }
-  if (!status.ok()) {
-    progress.set_outcome(Progress::REFUSED);
-    progress.set_message(Text(status));
-    Finish(change, &progress, on_progress);
-    return;
-  }
-  RollOut(change, on_progress, &progress);
   Finish(change, &progress, on_progress);
 }
 
-bool Controller::Guard(const Change& change, Progress* progress) const {
-  const ChangeRequest& request = change.request;
-  const uint64_t revision = change.current.version.revision();
-  if (request.if_version != 0 && request.if_version != revision) {
-    progress->set_outcome(Progress::REFUSED);
-    progress->set_message(fmt::format("version {} is current, not {}: somebody was faster; look at "
-                                      "`sluicectl diff` and apply again",
-                                      revision, request.if_version));
-    return false;
-  }
-  if (revision != 0 && change.root == change.current.version.root()) {
-    *progress->mutable_version() = change.current.version;
-    progress->set_outcome(Progress::UNCHANGED);
-    progress->set_message(fmt::format("version {} already runs", revision));
-    return false;
-  }
-  const std::string shrinkage = Shrinkage(change.before, change.resources);
-  if (!request.allow_shrink && !shrinkage.empty() && request.source != "rollback") {
-    progress->set_outcome(Progress::REFUSED);
-    progress->set_message(
-        fmt::format("{}; if that is meant, apply with --allow-shrink", shrinkage));
-    return false;
-  }
-  return true;
-}
-
-void Controller::RollOut(Change& change, const OnProgress& on_progress, Progress* progress) {
-  {
-    const std::lock_guard lock(mutex_);
-    change.current = current_;
-  }
-  if (change.current.version.revision() != 0) {
-    auto before = store_.Resources(change.current.version.revision());
-    if (before.ok()) change.before = *std::move(before);
-  }
-  const auto changes = build::DiffResources(change.before, change.resources);
+// Its resources are known; from here on a document and a rollback go the same way.
+void Controller::Make(Change& change, const OnProgress& on_progress, Progress* progress) {
+  const auto changes = build::DiffResources(*change.before->resources, *change.resources);
   for (const v1::ResourceChange& one : changes) *progress->add_changes() = one;
   if (!Guard(change, progress)) return;
   if (change.request.dry_run == v1::ApplyRequest::SERVER) {
-    progress->set_outcome(Progress::DRY_RUN_OK);
-    progress->set_message(fmt::format("valid; {} resources would change", changes.size()));
+    SetOutcome(progress, Progress::DRY_RUN_OK,
+               fmt::format("valid; {} resources would change", changes.size()));
     return;
   }
   if (change.request.dry_run == v1::ApplyRequest::NODES) {
@@ -213,114 +106,198 @@ void Controller::RollOut(Change& change, const OnProgress& on_progress, Progress
     return;
   }
 
-  store::StoredVersion version;
-  version.version.set_root(change.root);
-  version.created_unix_ms = base::UnixMillis();
-  version.author = change.request.author;
-  version.message = change.request.message;
-  version.source = change.request.source;
-  version.changes = static_cast<int64_t>(changes.size());
-  if (const absl::Status status = store_.Add(&version, change.resources, change.document); !status.ok()) {
-    progress->set_outcome(Progress::REFUSED);
-    progress->set_message(Text(status));
+  const absl::Status stored = StorePending(change, static_cast<int>(changes.size()));
+  if (!stored.ok()) {
+    SetOutcome(progress, Progress::REFUSED, Text(stored));
     return;
   }
   // Whatever happens now, the version is on disk.
-  change.version = version.version;
-  *progress->mutable_version() = version.version;
-  hub_.StartRollout({.version = version.version,
-                     .resources = std::make_shared<const snapshot::Resources>(change.resources),
-                     .partial = change.request.partial,
-                     .dry_run = false});
-  uint64_t seen = 0;
-  publish::Hub::RolloutView view;
-  for (;;) {
-    seen = hub_.Wait(seen, std::chrono::milliseconds(200));
-    view = hub_.ViewRollout();
-    if (view.phase != publish::RolloutPhase::kPreparing) break;
-    if (!change.request.wait) continue;
-    FillNodes(change, view, progress);
-    on_progress(*progress);
-  }
-  FillNodes(change, view, progress);
-  if (view.phase == publish::RolloutPhase::kRefused) {
-    if (const absl::Status status = store_.SetState(version.version.revision(), store::VersionState::kRefused);
-        !status.ok()) {
-      base::LogError("{}", Text(status));
-    }
-    progress->set_outcome(Progress::REFUSED);
-    progress->set_message("a node refused the version; every node keeps the one before");
+  *progress->mutable_version() = change.version.version;
+  StartRollout(change, /*dry_run=*/false);
+  if (AwaitPrepared(change, on_progress, progress) == publish::RolloutPhase::kRefused) {
+    Refuse(change, "a node refused the version; every node keeps the one before", progress);
     return;
   }
-  if (const absl::Status status = store_.SetState(version.version.revision(), store::VersionState::kCurrent);
-      !status.ok()) {
-    // The nodes have it; the store will say otherwise after a restart, and then offer the older one.
-    base::LogError("version {} is served but could not be marked current: {}", version.version.revision(), Text(status));
-    progress->set_outcome(Progress::REFUSED);
-    progress->set_message(Text(status));
+  // Every node that answered has it ready, and none serves it. First it becomes current on disk:
+  // a controller that dies now comes back with it.
+  if (!MakeCurrent(change, progress)) return;
+  if (!hub_.Release()) {
+    SetOutcome(progress, Progress::TIMED_OUT,
+               fmt::format("version {} is current; the controller is ending, the nodes get it when "
+                           "it is back",
+                           change.version.version.revision()));
     return;
   }
-  version.state = store::VersionState::kCurrent;
-  {
-    const std::lock_guard lock(mutex_);
-    current_ = version;
-  }
-  progress->set_outcome(Progress::DONE);
-  progress->set_message(fmt::format("version {} is released", version.version.revision()));
+  FillNodes(change, progress);
+  SetOutcome(progress, Progress::DONE,
+             fmt::format("version {} is released", change.version.version.revision()));
   if (change.request.wait) AwaitEffective(change, on_progress, progress);
 }
 
-void Controller::DryRunOnNodes(Change& change, const OnProgress& on_progress, Progress* progress) {
-  change.version.set_epoch(store_.epoch());
-  change.version.set_revision(change.current.version.revision() + 1);
-  change.version.set_root(change.root);
-  hub_.StartRollout({.version = change.version,
-                     .resources = std::make_shared<const snapshot::Resources>(change.resources),
-                     .partial = false,
-                     .dry_run = true});
-  uint64_t seen = 0;
-  publish::Hub::RolloutView view;
-  do {
-    seen = hub_.Wait(seen, std::chrono::milliseconds(200));
-    view = hub_.ViewRollout();
-    progress->set_outcome(Progress::RUNNING);
-    FillNodes(change, view, progress);
-    on_progress(*progress);
-  } while (view.phase == publish::RolloutPhase::kPreparing);
-  const bool prepared = view.phase == publish::RolloutPhase::kPrepared;
-  progress->set_outcome(prepared ? Progress::DRY_RUN_OK : Progress::REFUSED);
-  progress->set_message(prepared ? "every node that answered could prepare it; nothing changed"
-                                 : "a node would refuse it; nothing changed");
+// --- Its steps.
+
+bool Controller::Build(const v1::Document& document, Change& change, Progress* progress) {
+  build::BuildResult built = build::BuildSnapshot(document);
+  for (const v1::Problem& problem : built.problems) *progress->add_problems() = problem;
+  if (!built.ok()) {
+    SetOutcome(progress, Progress::INVALID, "the document has errors; nothing changed");
+    return false;
+  }
+  change.size = SizeOf(built.resources, change.before->size);
+  change.resources = std::make_shared<const snapshot::Resources>(std::move(built.resources));
+  change.root = built.root;
+  change.document = document;
+  places_.Know(built.root, std::move(built.sources));
+  return true;
 }
 
-void Controller::AwaitEffective(Change& change, const OnProgress& on_progress, Progress* progress) {
-  const int64_t deadline = change.started_ms + change.request.timeout.count();
-  uint64_t seen = 0;
+absl::StatusOr<uint64_t> Controller::Predecessor() const {
+  ASSIGN_OR_RETURN(const auto versions, store_.List(store::VersionStore::kVersionsKept));
+  for (const store::StoredVersion& version : versions) {
+    if (version.state == store::VersionState::kSuperseded) return version.version.revision();
+  }
+  return absl::NotFoundError("there is no earlier version to go back to");
+}
+
+absl::Status Controller::LoadTarget(uint64_t revision, Change& change) const {
+  if (revision == 0) {
+    ASSIGN_OR_RETURN(revision, Predecessor());
+  }
+  ASSIGN_OR_RETURN(const store::StoredVersion target, store_.Get(revision));
+  ASSIGN_OR_RETURN(snapshot::Resources resources, store_.Resources(revision));
+  if (snapshot::RootOf(resources) != target.version.root()) {
+    return absl::DataLossError(
+        fmt::format("version {} is damaged in the store: its root does not fit", revision));
+  }
+  ASSIGN_OR_RETURN(change.document, store_.Document(revision));
+  change.size = SizeOf(resources, change.before->size);
+  change.resources = std::make_shared<const snapshot::Resources>(std::move(resources));
+  change.root = target.version.root();
+  if (change.message.empty()) change.message = fmt::format("rollback to version {}", revision);
+  return absl::OkStatus();
+}
+
+bool Controller::Guard(const Change& change, Progress* progress) const {
+  const ChangeRequest& request = change.request;
+  const v1::Version& now = change.before->info.version;
+  if (request.if_version != 0 && request.if_version != now.revision()) {
+    SetOutcome(progress, Progress::REFUSED,
+               fmt::format("version {} is current, not {}: somebody was faster; look at "
+                           "`sluicectl diff` and apply again",
+                           now.revision(), request.if_version));
+    return false;
+  }
+  if (now.revision() != 0 && change.root == now.root()) {
+    *progress->mutable_version() = now;
+    SetOutcome(progress, Progress::UNCHANGED,
+               fmt::format("version {} already runs", now.revision()));
+    return false;
+  }
+  // Going back to what ran once is no accident.
+  if (request.allow_shrink || request.source == "rollback") return true;
+  const std::string shrinkage = Shrinkage(change.before->size, change.size);
+  if (shrinkage.empty()) return true;
+  SetOutcome(progress, Progress::REFUSED,
+             fmt::format("{}; if that is meant, apply with --allow-shrink", shrinkage));
+  return false;
+}
+
+absl::Status Controller::StorePending(Change& change, int changes) {
+  store::StoredVersion& version = change.version;
+  version.version.set_root(change.root);
+  version.created_unix_ms = base::UnixMillis();
+  version.author = change.request.author;
+  version.message = change.message;
+  version.source = change.request.source;
+  version.changes = changes;
+  return store_.Add(&version, *change.resources, change.document);
+}
+
+void Controller::StartRollout(const Change& change, bool dry_run) {
+  hub_.StartRollout({.version = change.version.version,
+                     .resources = change.resources,
+                     .partial = change.request.partial,
+                     .dry_run = dry_run});
+}
+
+publish::RolloutPhase Controller::AwaitPrepared(const Change& change, const OnProgress& on_progress,
+                                                Progress* progress) {
+  while (!hub_.WaitPrepared(kProgressPace)) {
+    if (!change.request.wait && change.request.dry_run == v1::ApplyRequest::NONE) continue;
+    progress->set_outcome(Progress::RUNNING);
+    FillNodes(change, progress);
+    on_progress(*progress);
+  }
+  FillNodes(change, progress);
+  return hub_.ViewRollout().phase;
+}
+
+void Controller::Refuse(const Change& change, const std::string& why, Progress* progress) {
+  const absl::Status status =
+      store_.SetState(change.version.version.revision(), store::VersionState::kRefused);
+  if (!status.ok()) base::LogError("{}", Text(status));
+  SetOutcome(progress, Progress::REFUSED,
+             hub_.serving() ? why : "the controller is ending; nothing changed");
+}
+
+bool Controller::MakeCurrent(Change& change, Progress* progress) {
+  const absl::Status status =
+      store_.SetState(change.version.version.revision(), store::VersionState::kCurrent);
+  if (!status.ok()) {
+    hub_.Abandon();
+    Refuse(change, Text(status) + "; every node keeps the version before", progress);
+    return false;
+  }
+  change.version.state = store::VersionState::kCurrent;
+  auto current = std::make_shared<CurrentVersion>();
+  current->info = change.version;
+  current->resources = change.resources;
+  current->size = change.size;
+  const std::lock_guard lock(mutex_);
+  current_ = std::move(current);
+  return true;
+}
+
+void Controller::DryRunOnNodes(Change& change, const OnProgress& on_progress, Progress* progress) {
+  v1::Version& version = change.version.version;
+  version.set_epoch(store_.epoch());
+  version.set_revision(change.before->info.version.revision() + 1);
+  version.set_root(change.root);
+  StartRollout(change, /*dry_run=*/true);
+  const bool prepared =
+      AwaitPrepared(change, on_progress, progress) == publish::RolloutPhase::kRehearsed;
+  SetOutcome(progress, prepared ? Progress::DRY_RUN_OK : Progress::REFUSED,
+             prepared ? "every node that answered could prepare it; nothing changed"
+                      : "a node would refuse it; nothing changed");
+}
+
+void Controller::AwaitEffective(const Change& change, const OnProgress& on_progress,
+                                Progress* progress) {
+  const int64_t deadline_ms = change.started_ms + change.request.timeout.count();
   for (;;) {
-    const publish::Hub::RolloutView view = hub_.ViewRollout();
-    FillNodes(change, view, progress);
-    const int64_t left = deadline - base::MonotonicMillis();
-    if (view.settled || left <= 0) break;
+    const int64_t left_ms = deadline_ms - base::MonotonicMillis();
+    const auto pace = std::min(kProgressPace, std::chrono::milliseconds(std::max<int64_t>(left_ms, 0)));
+    const bool settled = hub_.WaitSettled(pace);
+    FillNodes(change, progress);
+    if (settled || left_ms <= 0) break;
     progress->set_outcome(Progress::RUNNING);
     on_progress(*progress);
-    seen = hub_.Wait(seen, std::chrono::milliseconds(std::min<int64_t>(left, 200)));
   }
   int effective = 0;
   for (const v1::NodeProgress& node : progress->nodes()) {
     effective += node.stage() == v1::NodeProgress::EFFECTIVE;
   }
-  const bool all = effective == progress->nodes_size();
-  progress->set_outcome(all ? Progress::DONE : Progress::TIMED_OUT);
-  progress->set_message(fmt::format("version {} is effective on {} of {} nodes",
-                                    change.version.revision(), effective, progress->nodes_size()));
+  SetOutcome(progress,
+             effective == progress->nodes_size() ? Progress::DONE : Progress::TIMED_OUT,
+             fmt::format("version {} is effective on {} of {} nodes",
+                         change.version.version.revision(), effective, progress->nodes_size()));
 }
 
-void Controller::FillNodes(const Change& change, const publish::Hub::RolloutView& view,
-                           Progress* progress) const {
+void Controller::FillNodes(const Change& change, Progress* progress) const {
   progress->clear_nodes();
-  for (v1::NodeProgress node : view.nodes) {
+  for (v1::NodeProgress& node : hub_.ViewRollout().nodes) {
     std::vector<v1::ResourceError> errors(node.errors().begin(), node.errors().end());
-    build::AttachSources(change.sources, &errors);
+    places_.Attach(change.root, &errors);
     node.clear_errors();
     for (v1::ResourceError& error : errors) *node.add_errors() = std::move(error);
     *progress->add_nodes() = std::move(node);
@@ -328,54 +305,70 @@ void Controller::FillNodes(const Change& change, const publish::Hub::RolloutView
   progress->set_elapsed_ms(static_cast<uint64_t>(base::MonotonicMillis() - change.started_ms));
 }
 
+// --- Its end.
+
 void Controller::Finish(const Change& change, Progress* progress, const OnProgress& on_progress) {
   progress->set_elapsed_ms(static_cast<uint64_t>(base::MonotonicMillis() - change.started_ms));
-  {
-    const std::lock_guard lock(mutex_);
-    switch (progress->outcome()) {
-      case Progress::DONE:
-        ++counters_.done;
-        break;
-      case Progress::UNCHANGED:
-        ++counters_.unchanged;
-        break;
-      case Progress::INVALID:
-        ++counters_.invalid;
-        break;
-      case Progress::TIMED_OUT:
-        ++counters_.timed_out;
-        break;
-      case Progress::REFUSED:
-        ++counters_.refused;
-        break;
-      default:
-        break;
+  const ChangeRequest& request = change.request;
+  const bool silent = progress->outcome() == Progress::INVALID && request.tentative;
+  if (!silent) {
+    Count(progress->outcome());
+    // A file that did not change is looked at every few seconds; that is no event.
+    if (progress->outcome() != Progress::UNCHANGED || request.source != "file") {
+      Audit(change, *progress);
     }
+    base::LogInfo("{} by {}: {}: {}", request.source, request.author,
+                  Progress::Outcome_Name(progress->outcome()), progress->message());
   }
-  // A file that did not change is looked at every few seconds; that is no event.
-  if (progress->outcome() != Progress::UNCHANGED || change.request.source != "file") {
-    Audit(change.request,
-          change.request.dry_run != v1::ApplyRequest::NONE ? "dry-run"
-          : change.request.source == "rollback"            ? "rollback"
-                                                           : "apply",
-          fmt::format("{}: version {}: {}", Progress::Outcome_Name(progress->outcome()),
-                      progress->version().revision(), progress->message()));
-  }
-  base::LogInfo("{} by {}: {}: {}", change.request.source, change.request.author,
-                Progress::Outcome_Name(progress->outcome()), progress->message());
   on_progress(*progress);
+  if (const absl::Status status = store_.Prune(); !status.ok()) {
+    base::LogError("old versions: {}", Text(status));
+  }
 }
 
-void Controller::Audit(const ChangeRequest& request, const std::string& action,
-                       const std::string& detail) {
+void Controller::Count(Progress::Outcome outcome) {
+  const std::lock_guard lock(mutex_);
+  switch (outcome) {
+    case Progress::DONE:
+      ++counters_.done;
+      return;
+    case Progress::UNCHANGED:
+      ++counters_.unchanged;
+      return;
+    case Progress::INVALID:
+      ++counters_.invalid;
+      return;
+    case Progress::TIMED_OUT:
+      ++counters_.timed_out;
+      return;
+    case Progress::REFUSED:
+      ++counters_.refused;
+      return;
+    case Progress::DRY_RUN_OK:
+      ++counters_.dry_runs;
+      return;
+    default:
+      return;
+  }
+}
+
+void Controller::Audit(const Change& change, const Progress& progress) {
+  const ChangeRequest& request = change.request;
   v1::AuditEntry entry;
   entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
   entry.set_author(request.author);
   entry.set_peer(request.peer);
-  entry.set_action(action);
-  entry.set_detail(detail);
-  if (const absl::Status status = store_.Audit(entry); !status.ok()) base::LogError("{}", Text(status));
+  entry.set_action(request.dry_run != v1::ApplyRequest::NONE ? "dry-run"
+                   : request.source == "rollback"            ? "rollback"
+                                                             : "apply");
+  entry.set_detail(fmt::format("{}: version {}: {}", Progress::Outcome_Name(progress.outcome()),
+                               progress.version().revision(), progress.message()));
+  if (const absl::Status status = store_.Audit(entry); !status.ok()) {
+    base::LogError("{}", Text(status));
+  }
 }
+
+// --- Questions.
 
 v1::ValidateResponse Controller::Validate(const v1::Document& document) const {
   const build::BuildResult built = build::BuildSnapshot(document);
@@ -388,30 +381,26 @@ v1::ValidateResponse Controller::Validate(const v1::Document& document) const {
 
 absl::StatusOr<v1::DiffResponse> Controller::Diff(const v1::DiffRequest& request) const {
   v1::DiffResponse response;
-  uint64_t current = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    current = current_.version.revision();
-  }
-  snapshot::Resources from, to;
+  const auto now = current();
+  publish::SharedResources from = now->resources, to = now->resources;
+  const auto load = [this](uint64_t revision) -> absl::StatusOr<publish::SharedResources> {
+    ASSIGN_OR_RETURN(auto resources, store_.Resources(revision));
+    return std::make_shared<const snapshot::Resources>(std::move(resources));
+  };
   if (request.document().files_size() > 0) {
     build::BuildResult built = build::BuildSnapshot(request.document());
     for (const v1::Problem& problem : built.problems) *response.add_problems() = problem;
     if (!built.ok()) return response;
-    to = std::move(built.resources);
-    response.set_against_revision(current);
-    if (current != 0) {
-      ASSIGN_OR_RETURN(from, store_.Resources(current));
-    }
+    to = std::make_shared<const snapshot::Resources>(std::move(built.resources));
+    response.set_against_revision(now->info.version.revision());
   } else {
-    RETURN_IF_ERROR(store_.Get(request.from_revision()).status());
-    ASSIGN_OR_RETURN(from, store_.Resources(request.from_revision()));
-    const uint64_t to_revision = request.to_revision() != 0 ? request.to_revision() : current;
-    RETURN_IF_ERROR(store_.Get(to_revision).status());
-    ASSIGN_OR_RETURN(to, store_.Resources(to_revision));
+    ASSIGN_OR_RETURN(from, load(request.from_revision()));
+    if (request.to_revision() != 0) {
+      ASSIGN_OR_RETURN(to, load(request.to_revision()));
+    }
     response.set_against_revision(request.from_revision());
   }
-  for (const v1::ResourceChange& change : build::DiffResources(from, to)) {
+  for (const v1::ResourceChange& change : build::DiffResources(*from, *to)) {
     *response.add_changes() = change;
   }
   return response;
@@ -419,13 +408,28 @@ absl::StatusOr<v1::DiffResponse> Controller::Diff(const v1::DiffRequest& request
 
 v1::FleetStatus Controller::Status(const std::string& node_id) const {
   v1::FleetStatus status = hub_.Status(node_id);
+  const auto roots = hub_.RejectedRoots();
+  for (v1::NodeStatus& node : *status.mutable_nodes()) {
+    const auto root = roots.find(node.node_id());
+    if (root == roots.end()) continue;
+    std::vector<v1::ResourceError> errors(node.errors().begin(), node.errors().end());
+    places_.Attach(root->second, &errors);
+    node.clear_errors();
+    for (v1::ResourceError& error : errors) *node.add_errors() = std::move(error);
+  }
   const std::lock_guard lock(mutex_);
-  if (current_.version.revision() != 0) *status.mutable_version() = current_.version;
-  status.set_released_unix_ms(static_cast<uint64_t>(current_.created_unix_ms));
-  status.set_author(current_.author);
-  status.set_message(current_.message);
+  const store::StoredVersion& info = current_->info;
+  if (info.version.revision() != 0) *status.mutable_version() = info.version;
+  status.set_released_unix_ms(static_cast<uint64_t>(info.created_unix_ms));
+  status.set_author(info.author);
+  status.set_message(info.message);
   *status.mutable_source() = source_status_;
   return status;
+}
+
+std::shared_ptr<const CurrentVersion> Controller::current() const {
+  const std::lock_guard lock(mutex_);
+  return current_;
 }
 
 ApplyCounters Controller::counters() const {
@@ -433,14 +437,13 @@ ApplyCounters Controller::counters() const {
   return counters_;
 }
 
-void Controller::SetSourceStatus(const v1::SourceStatus& status) {
-  const std::lock_guard lock(mutex_);
-  source_status_ = status;
-}
-
-v1::SourceStatus Controller::source_status() const {
-  const std::lock_guard lock(mutex_);
-  return source_status_;
+void Controller::SetSourceStatus(v1::SourceStatus status) {
+  {
+    const std::lock_guard lock(mutex_);
+    counters_.source_errors += !status.ok();
+    source_status_ = std::move(status);
+  }
+  hub_.NoteChange();
 }
 
 }  // namespace sluice::apply

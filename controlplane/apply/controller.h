@@ -1,14 +1,19 @@
 // Turns documents into released versions: read, validate, build, guard, store, roll out, publish.
 //
-// Thread-safe. Changes are made one at a time; further ones wait for their turn, at most kWaitingMax of them.
+// Thread-safe. Changes are made one at a time, in the order they came; further ones wait for their
+// turn, at most kWaitingMax of them.
 #pragma once
 
+#include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "controlplane/apply/change_queue.h"
+#include "controlplane/apply/shrink_guard.h"
+#include "controlplane/apply/source_places.h"
 #include "controlplane/build/snapshot_builder.h"
 #include "controlplane/publish/hub.h"
 #include "controlplane/store/version_store.h"
@@ -23,17 +28,28 @@ struct ChangeRequest {
   bool wait = false;
   bool partial = false;
   bool allow_shrink = false;
+  bool tentative = false;  // A document with errors leaves no trace: it may be half-written.
   v1::ApplyRequest::DryRun dry_run = v1::ApplyRequest::NONE;
   std::chrono::milliseconds timeout{60'000};
 };
 
 struct ApplyCounters {
-  uint64_t done = 0, unchanged = 0, invalid = 0, refused = 0, timed_out = 0;
+  uint64_t done = 0, unchanged = 0, invalid = 0, refused = 0, timed_out = 0, dry_runs = 0;
+  uint64_t source_errors = 0;
+};
+
+// What runs: never changes once made.
+struct CurrentVersion {
+  store::StoredVersion info;  // Revision 0: none yet.
+  publish::SharedResources resources = std::make_shared<const snapshot::Resources>();
+  SnapshotSize size;
 };
 
 class Controller {
  public:
   static constexpr int kWaitingMax = 64;
+  // How often a caller who waits hears of the nodes.
+  static constexpr std::chrono::milliseconds kProgressPace{100};
 
   // Both must outlive it.
   Controller(store::VersionStore& store, publish::Hub& hub);
@@ -41,44 +57,55 @@ class Controller {
   // Publishes what was current when the controller ended last.
   absl::Status Start();
 
-  // Called with every step a caller may want to see; the last call has the outcome. False from it: the
-  // caller has gone, the change goes on.
+  // Called with every step a caller may want to see; the last call has the outcome. False from it:
+  // the caller has gone, the change goes on.
   using OnProgress = std::function<bool(const v1::ApplyProgress& progress)>;
-  void Apply(const v1::Document& document, const ChangeRequest& request, const OnProgress& on_progress);
+  void Apply(const v1::Document& document, const ChangeRequest& request,
+             const OnProgress& on_progress);
   // `revision` 0: the current one's predecessor.
   void Rollback(uint64_t revision, const ChangeRequest& request, const OnProgress& on_progress);
 
   v1::ValidateResponse Validate(const v1::Document& document) const;
   absl::StatusOr<v1::DiffResponse> Diff(const v1::DiffRequest& request) const;
+  // Errors of nodes have their place in the document.
   v1::FleetStatus Status(const std::string& node_id) const;
+  std::shared_ptr<const CurrentVersion> current() const;
   ApplyCounters counters() const;
 
   // What the watcher found; shown in Status.
-  void SetSourceStatus(const v1::SourceStatus& status);
-  v1::SourceStatus source_status() const;
+  void SetSourceStatus(v1::SourceStatus status);
 
  private:
   struct Change;
 
-  bool Enter(const OnProgress& on_progress, v1::ApplyProgress* progress);
+  bool Build(const v1::Document& document, Change& change, v1::ApplyProgress* progress);
+  absl::Status LoadTarget(uint64_t revision, Change& change) const;
+  absl::StatusOr<uint64_t> Predecessor() const;
+  void Make(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
   bool Guard(const Change& change, v1::ApplyProgress* progress) const;
-  void RollOut(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
+  absl::Status StorePending(Change& change, int changes);
+  void StartRollout(const Change& change, bool dry_run);
+  publish::RolloutPhase AwaitPrepared(const Change& change, const OnProgress& on_progress,
+                                      v1::ApplyProgress* progress);
+  bool MakeCurrent(Change& change, v1::ApplyProgress* progress);
+  void Refuse(const Change& change, const std::string& why, v1::ApplyProgress* progress);
   void DryRunOnNodes(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
-  void AwaitEffective(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
+  void AwaitEffective(const Change& change, const OnProgress& on_progress,
+                      v1::ApplyProgress* progress);
   void Finish(const Change& change, v1::ApplyProgress* progress, const OnProgress& on_progress);
-  void FillNodes(const Change& change, const publish::Hub::RolloutView& view,
-                 v1::ApplyProgress* progress) const;
-  void Audit(const ChangeRequest& request, const std::string& action, const std::string& detail);
+  void FillNodes(const Change& change, v1::ApplyProgress* progress) const;
+  void Count(v1::ApplyProgress::Outcome outcome);
+  void Audit(const Change& change, const v1::ApplyProgress& progress);
 
   store::VersionStore& store_;
   publish::Hub& hub_;
-  std::mutex turn_;  // Held by the change that is being made.
-  std::atomic<int> waiting_{0};
+  ChangeQueue queue_{kWaitingMax};
+  mutable SourcePlaces places_;
 
   mutable std::mutex mutex_;  // Guards what follows.
   ApplyCounters counters_;
   v1::SourceStatus source_status_;
-  store::StoredVersion current_;
+  std::shared_ptr<const CurrentVersion> current_ = std::make_shared<const CurrentVersion>();
 };
 
 }  // namespace sluice::apply

@@ -1,6 +1,8 @@
 #include "controlplane/apply/watched_source.h"
 
-#include <thread>
+#include <fmt/format.h>
+
+#include <filesystem>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -9,7 +11,7 @@
 namespace sluice::apply {
 namespace {
 
-constexpr std::chrono::milliseconds kSecondLook{300};
+using Progress = v1::ApplyProgress;
 
 void AddProblem(const std::string& file, const std::string& message, v1::SourceStatus* status) {
   v1::Problem* problem = status->add_problems();
@@ -18,11 +20,28 @@ void AddProblem(const std::string& file, const std::string& message, v1::SourceS
   problem->set_message(message);
 }
 
-bool HasErrors(const v1::ValidateResponse& response) {
-  for (const v1::Problem& problem : response.problems()) {
-    if (problem.severity() == v1::Problem::ERROR) return true;
+// Relative ones are meant from the document's folder.
+std::vector<std::string> FilesNamedIn(const v1::Document& document) {
+  std::vector<std::string> files = build::ReferencedPaths(document);
+  const std::filesystem::path folder =
+      document.files().empty()
+          ? std::filesystem::path()
+          : std::filesystem::path(document.files(0).path()).parent_path();
+  for (std::string& file : files) file = (folder / file).string();  // Absolute ones stand alone.
+  return files;
+}
+
+// Why what is in the file is not what runs.
+void AddRefusal(const std::string& path, const Progress& progress, v1::SourceStatus* status) {
+  AddProblem(path, progress.message(), status);
+  for (const v1::NodeProgress& node : progress.nodes()) {
+    for (const v1::ResourceError& error : node.errors()) {
+      AddProblem(error.source().empty() ? path : error.source(),
+                 fmt::format("node {}: {}: {}", node.node_id(), error.resource().name(),
+                             error.message()),
+                 status);
+    }
   }
-  return false;
 }
 
 }  // namespace
@@ -31,60 +50,67 @@ absl::StatusOr<std::unique_ptr<WatchedSource>> WatchedSource::Start(Controller& 
                                                                     const std::string& path) {
   std::unique_ptr<WatchedSource> source(new WatchedSource(controller, path));
   WatchedSource* raw = source.get();
-  auto watcher = source::FileWatcher::Start(path, {}, [raw] { raw->OnChange(); });
+  auto watcher = source::FileWatcher::Start(path, {}, [raw] { return raw->OnChange(); });
   if (!watcher.ok()) return watcher.status();
   source->watcher_ = *std::move(watcher);
   return source;
 }
 
-bool WatchedSource::TryApply(v1::SourceStatus* status) {
-  status->set_path(path_);
-  status->set_checked_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
-  auto document = source::ReadDocument(path_);
-  if (!document.ok()) {
-    AddProblem(path_, std::string(document.status().message()), status);
-    return false;
-  }
+Progress WatchedSource::Apply(const v1::Document& document, bool tentative) {
   ChangeRequest request;
   request.author = "file";
   request.message = path_;
   request.source = "file";
-  bool good = false;
-  controller_.Apply(*document, request, [&](const v1::ApplyProgress& progress) {
-    good = progress.outcome() == v1::ApplyProgress::DONE ||
-           progress.outcome() == v1::ApplyProgress::UNCHANGED;
-    status->clear_problems();
-    for (const v1::Problem& problem : progress.problems()) *status->add_problems() = problem;
-    if (progress.outcome() != v1::ApplyProgress::REFUSED) return true;
-    AddProblem(path_, progress.message(), status);
-    for (const v1::NodeProgress& node : progress.nodes()) {
-      for (const v1::ResourceError& error : node.errors()) {
-        AddProblem(error.source().empty() ? path_ : error.source(),
-                   "node " + node.node_id() + ": " + error.resource().name() + ": " + error.message(),
-                   status);
-      }
-    }
+  request.tentative = tentative;
+  Progress last;
+  controller_.Apply(document, request, [&last](const Progress& progress) {
+    last = progress;
     return true;
   });
-  return good;
+  return last;
 }
 
-void WatchedSource::OnChange() {
+source::WatchNext WatchedSource::OnChange() {
+  const bool tentative = !second_look_;
+  second_look_ = false;
   v1::SourceStatus status;
-  // Validated first: a document that is wrong only for a moment leaves no trace.
-  const auto first = source::ReadDocument(path_);
-  if (!first.ok() || HasErrors(controller_.Validate(*first))) {
-    std::this_thread::sleep_for(kSecondLook);
-  }
-  const bool good = TryApply(&status);
-  status.set_ok(good);
-  if (!good) {
-    for (const v1::Problem& problem : status.problems()) {
-      base::LogError("{}:{}:{}: {}: {}", problem.file(), problem.line(), problem.column(), problem.path(),
-                     problem.message());
+  status.set_path(path_);
+  status.set_checked_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
+  const auto document = source::ReadDocument(path_);
+  if (!document.ok()) {
+    AddProblem(path_, std::string(document.status().message()), &status);
+  } else {
+    const Progress progress = Apply(*document, tentative);
+    named_ = FilesNamedIn(*document);
+    for (const v1::Problem& problem : progress.problems()) *status.add_problems() = problem;
+    status.set_ok(progress.outcome() == Progress::DONE ||
+                  progress.outcome() == Progress::UNCHANGED ||
+                  progress.outcome() == Progress::TIMED_OUT);
+    if (progress.outcome() == Progress::REFUSED) AddRefusal(path_, progress, &status);
+    // Only a document that is wrong in itself may be right a moment later.
+    if (!status.ok() && progress.outcome() != Progress::INVALID) {
+      Report(status);
+      return {.also = named_};
     }
   }
-  controller_.SetSourceStatus(status);
+  if (!status.ok() && tentative) {
+    second_look_ = true;
+    return {.also = named_, .again_in = kSecondLook};
+  }
+  Report(status);
+  return {.also = named_};
+}
+
+void WatchedSource::Report(v1::SourceStatus status) {
+  std::string text;
+  for (const v1::Problem& problem : status.problems()) {
+    if (problem.severity() != v1::Problem::ERROR) continue;
+    text += fmt::format("{}:{}:{}: {}: {}\n", problem.file(), problem.line(), problem.column(),
+                        problem.path(), problem.message());
+  }
+  if (!text.empty() && text != told_) base::LogError("{}", text.substr(0, text.size() - 1));
+  told_ = text;
+  controller_.SetSourceStatus(std::move(status));
 }
 
 }  // namespace sluice::apply

@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
                             }},
                     Hostile{"Upstreams", [] { return ManyUpstreams(99'000); }},
                     Hostile{"TooLarge", [] { return std::string(33 << 20, ' '); }}),
-    [](const testing::TestParamInfo<Hostile>& info) { return info.param.name; });
+    [](const testing::TestParamInfo<Hostile>& hostile) { return hostile.param.name; });
 
 TEST(HostileCorpusTest, EveryFileIsRefusedWithAPlace) {
   size_t files = 0;

@@ -6,44 +6,63 @@
 namespace sluice::publish {
 namespace {
 
+// The bytes are not copied: gRPC holds a share of the message until they have left.
+grpc::ByteBuffer BufferOf(const SharedMessage& message) {
+  auto* share = new SharedMessage(message);
+  grpc::Slice slice(
+      const_cast<char*>(message->bytes.data()), message->bytes.size(),
+      [](void* held) { delete static_cast<SharedMessage*>(held); }, share);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+}
+
+// The name in the certificate belongs to the address, if there is one.
+std::string PeerOf(const grpc::CallbackServerContext& context) {
+  std::string peer = context.peer();
+  const auto names = context.auth_context()->FindPropertyValues("x509_common_name");
+  if (!names.empty()) peer += " (" + std::string(names.front().data(), names.front().size()) + ")";
+  return peer;
+}
+
 // One proxy's stream: what was sent to it, one write at a time.
 //
-// Send and Close come from any thread (under the hub's lock), the On… methods from gRPC. Freed when gRPC has
-// called OnDone and the hub has let go.
-class Subscriber final : public grpc::ServerBidiReactor<v1::ProxyMessage, v1::ControllerMessage>,
+// Send and Close come from any thread (under the hub's lock), the On… methods from gRPC. Freed when
+// gRPC has called OnDone and the hub has let go.
+class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                          public Outbox,
                          public std::enable_shared_from_this<Subscriber> {
  public:
-  // Small messages that may wait for a node that does not read; then its stream ends, and it starts afresh.
-  static constexpr size_t kQueueMax = 65'536;
-
-  Subscriber(Hub& hub, std::string peer) : hub_(hub), peer_(std::move(peer)) {}
+  // `context` lives until OnDone.
+  Subscriber(Hub& hub, grpc::CallbackServerContext* context)
+      : hub_(hub), context_(context), peer_(PeerOf(*context)) {}
 
   void Start() {
     self_ = shared_from_this();
     stream_ = hub_.Open(self_);
-    StartRead(&incoming_);
+    if (stream_ != 0) StartRead(&incoming_);
   }
 
   void Send(SharedMessage message) override {
     const std::lock_guard lock(mutex_);
-    if (finishing_) return;
-    if (message->has_offer()) {
+    if (finishing_ || closing_) return;
+    if (message->kind == v1::ControllerMessage::kOffer) {
       // The newest wins: what has not left of an older offer never will.
-      const auto stale = [](const SharedMessage& queued) {
-        return queued->has_offer() || queued->has_chunk() || queued->has_prepare();
-      };
-      queue_.erase(std::remove_if(queue_.begin(), queue_.end(), stale), queue_.end());
+      std::erase_if(queue_, [](const SharedMessage& queued) { return queued->is_of_offer(); });
     }
-    if (queue_.size() >= kQueueMax) {
-      FinishLocked(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too much waits to be read"));
+    if (queue_.size() >= ControlService::kQueueMax) {
+      FinishLocked(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                                "the node does not read what it is sent"));
+      context_->TryCancel();  // Else the end, too, would wait until it reads.
       return;
     }
     queue_.push_back(std::move(message));
     WriteLocked();
   }
 
-  void Close(const std::string& reason) override {
+  void Close(const absl::Status& reason) override {
     const std::lock_guard lock(mutex_);
     close_reason_ = reason;
     closing_ = true;
@@ -51,28 +70,27 @@ class Subscriber final : public grpc::ServerBidiReactor<v1::ProxyMessage, v1::Co
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) {
-      const std::lock_guard lock(mutex_);
-      FinishLocked(grpc::Status::OK);
-      return;
+    if (!ok) return End(grpc::Status::OK, "the stream ended");
+    v1::ProxyMessage message;
+    if (incoming_.Length() > ControlService::kMessageBytesMax) {
+      return Fail(grpc::StatusCode::RESOURCE_EXHAUSTED, "a message of more than 4 MiB");
     }
-    if (!greeted_) {
-      if (!incoming_.has_hello() || incoming_.hello().node_id().empty()) {
-        const std::lock_guard lock(mutex_);
-        FinishLocked(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
-                                  "the first message must be Hello with a node id"));
-        return;
-      }
-      greeted_ = true;
+    if (!grpc::SerializationTraits<v1::ProxyMessage>::Deserialize(&incoming_, &message).ok()) {
+      return Fail(grpc::StatusCode::INVALID_ARGUMENT, "a message that cannot be parsed");
     }
-    hub_.OnMessage(stream_, incoming_, peer_);
+    if (!greeted_ && !message.has_hello()) {
+      return Fail(grpc::StatusCode::INVALID_ARGUMENT, "the first message must be Hello");
+    }
+    greeted_ = true;
+    hub_.OnMessage(stream_, message, peer_);
     incoming_.Clear();
     StartRead(&incoming_);
   }
 
   void OnWriteDone(bool ok) override {
     const std::lock_guard lock(mutex_);
-    writing_.reset();
+    writing_ = false;
+    outgoing_.Clear();
     if (!ok) {
       FinishLocked(grpc::Status::OK);
       return;
@@ -80,49 +98,69 @@ class Subscriber final : public grpc::ServerBidiReactor<v1::ProxyMessage, v1::Co
     WriteLocked();
   }
 
+  // The peer has gone, though it may never have read or written again.
+  void OnCancel() override { End(grpc::Status::CANCELLED, "the connection was lost"); }
+
   void OnDone() override {
-    hub_.OnClosed(stream_, close_reason_.empty() ? "the stream ended" : close_reason_);
+    std::string note;
+    {
+      const std::lock_guard lock(mutex_);
+      note = note_;
+    }
+    hub_.OnClosed(stream_, note.empty() ? "the stream ended" : note);
     self_.reset();  // May free this.
   }
 
  private:
+  void End(const grpc::Status& status, const std::string& note) {
+    const std::lock_guard lock(mutex_);
+    if (note_.empty()) note_ = note;
+    FinishLocked(status);
+  }
+  void Fail(grpc::StatusCode code, const std::string& why) { End(grpc::Status(code, why), why); }
+
   void WriteLocked() {
-    if (finishing_ || writing_ != nullptr) return;
+    if (finishing_ || writing_) return;
     if (queue_.empty()) {
-      if (closing_) FinishLocked(grpc::Status(grpc::StatusCode::UNAVAILABLE, close_reason_));
+      if (closing_) FinishLocked(ToGrpc(close_reason_));
       return;
     }
-    writing_ = std::move(queue_.front());
+    outgoing_ = BufferOf(queue_.front());
     queue_.pop_front();
-    StartWrite(writing_.get());
+    writing_ = true;
+    StartWrite(&outgoing_);
   }
-  void FinishLocked(grpc::Status status) {
+  void FinishLocked(const grpc::Status& status) {
     if (finishing_) return;
     finishing_ = true;
+    if (note_.empty()) note_ = status.error_message();
     queue_.clear();
-    Finish(std::move(status));
+    Finish(status);
   }
 
   Hub& hub_;
+  grpc::CallbackServerContext* const context_;
   const std::string peer_;
   uint64_t stream_ = 0;
-  v1::ProxyMessage incoming_;
+  grpc::ByteBuffer incoming_;
   bool greeted_ = false;
   std::shared_ptr<Subscriber> self_;  // Until OnDone.
 
   std::mutex mutex_;  // Guards what follows.
   std::deque<SharedMessage> queue_;
-  SharedMessage writing_;  // Alive until OnWriteDone.
-  std::string close_reason_;
+  grpc::ByteBuffer outgoing_;  // Alive until OnWriteDone.
+  bool writing_ = false;
+  absl::Status close_reason_;
+  std::string note_;  // Why it ended, for people.
   bool closing_ = false;
   bool finishing_ = false;
 };
 
 }  // namespace
 
-grpc::ServerBidiReactor<v1::ProxyMessage, v1::ControllerMessage>* ControlService::Connect(
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ControlService::Connect(
     grpc::CallbackServerContext* context) {
-  auto subscriber = std::make_shared<Subscriber>(hub_, context->peer());
+  auto subscriber = std::make_shared<Subscriber>(hub_, context);
   subscriber->Start();
   return subscriber.get();
 }

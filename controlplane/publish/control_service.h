@@ -1,4 +1,6 @@
 // The streams of the proxies, over gRPC's callback API.
+//
+// Bytes in and out: what many nodes are sent is serialised once and shared, also inside gRPC.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -8,12 +10,18 @@
 
 namespace sluice::publish {
 
-class ControlService final : public v1::ControlService::CallbackService {
+class ControlService final
+    : public v1::ControlService::WithRawCallbackMethod_Connect<v1::ControlService::Service> {
  public:
+  // Of one message from a proxy; it must not come near gRPC's own default.
+  static constexpr size_t kMessageBytesMax = 4 * 1024 * 1024;
+  // Messages that wait for a node that does not read; then its stream ends, and it starts afresh.
+  static constexpr size_t kQueueMax = 4096;
+
   // `hub` must outlive the server.
   explicit ControlService(Hub& hub) : hub_(hub) {}
 
-  grpc::ServerBidiReactor<v1::ProxyMessage, v1::ControllerMessage>* Connect(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Connect(
       grpc::CallbackServerContext* context) override;
 
  private:

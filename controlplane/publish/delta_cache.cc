@@ -1,16 +1,37 @@
 #include "controlplane/publish/delta_cache.h"
 
-#include <algorithm>
+#include "common/snapshot/delta.h"
 
 namespace sluice::publish {
+namespace {
+
+EncodedOffer EncodeOffer(const snapshot::Resources* base, const snapshot::Resources& target,
+                         const v1::Version& version) {
+  snapshot::EncodedDelta delta = snapshot::EncodeDelta(base, target, version);
+  EncodedOffer encoded;
+  const auto add = [&encoded](const v1::ControllerMessage& message) {
+    encoded.messages.push_back(Encode(message));
+    encoded.bytes += encoded.messages.back()->bytes.size();
+  };
+  v1::ControllerMessage message;
+  *message.mutable_offer() = std::move(delta.offer);
+  add(message);
+  for (v1::Chunk& chunk : delta.chunks) {
+    *message.mutable_chunk() = std::move(chunk);
+    add(message);
+  }
+  return encoded;
+}
+
+}  // namespace
 
 void DeltaCache::Know(const std::string& root, SharedResources resources) {
   std::erase_if(roots_, [&root](const auto& known) { return known.first == root; });
   roots_.emplace_back(root, std::move(resources));
-  if (roots_.size() > kRootsKept) roots_.pop_front();
+  if (roots_.size() > kRootsMax) roots_.pop_front();
 }
 
-SharedResources DeltaCache::Find(const std::string& root) {
+SharedResources DeltaCache::ResourcesOf(const std::string& root) {
   for (const auto& [known, resources] : roots_) {
     if (known == root) return resources;
   }
@@ -19,37 +40,19 @@ SharedResources DeltaCache::Find(const std::string& root) {
   return loaded;
 }
 
-const std::vector<SharedMessage>& DeltaCache::Messages(const std::string& base_root,
-                                                       const v1::Version& version,
-                                                       const SharedResources& target) {
+const EncodedOffer& DeltaCache::Find(const std::string& base_root, const v1::Version& version,
+                                     const SharedResources& target) {
   for (const Delta& delta : deltas_) {
-    if (delta.base_root == base_root && delta.revision == version.revision() &&
-        delta.root == version.root()) {
-      return delta.messages;
+    if (delta.base_root == base_root && delta.version.revision() == version.revision() &&
+        delta.version.root() == version.root()) {
+      return delta.offer;
     }
   }
-  const SharedResources base = base_root.empty() ? nullptr : Find(base_root);
-  snapshot::EncodedDelta encoded = snapshot::EncodeDelta(base.get(), *target, version);
-  Delta& delta = deltas_.emplace_back();
-  delta.base_root = base_root;
-  delta.revision = version.revision();
-  delta.root = version.root();
-  auto offer = std::make_shared<v1::ControllerMessage>();
-  *offer->mutable_offer() = std::move(encoded.offer);
-  delta.messages.push_back(std::move(offer));
-  for (v1::Chunk& chunk : encoded.chunks) {
-    auto message = std::make_shared<v1::ControllerMessage>();
-    *message->mutable_chunk() = std::move(chunk);
-    delta.messages.push_back(std::move(message));
-  }
-  if (deltas_.size() > kDeltasKept) deltas_.pop_front();
-  return deltas_.back().messages;
-}
-
-size_t DeltaCache::BytesOf(const std::vector<SharedMessage>& messages) {
-  size_t bytes = 0;
-  for (const SharedMessage& message : messages) bytes += message->ByteSizeLong();
-  return bytes;
+  const SharedResources base = base_root.empty() ? nullptr : ResourcesOf(base_root);
+  deltas_.push_back({base_root, version, EncodeOffer(base.get(), *target, version)});
+  ++encoded_count_;
+  if (deltas_.size() > kDeltasMax) deltas_.pop_front();
+  return deltas_.back().offer;
 }
 
 }  // namespace sluice::publish

@@ -1,27 +1,34 @@
-// Encoded deltas, shared by all nodes that go the same way, and the resources of recent roots to build on.
+// Encoded deltas, shared by all nodes that go the same way, and the resources of recent roots to
+// build on.
 //
-// Not thread-safe; the hub's lock guards it.
+// Not thread-safe; the hub's lock guards it. When it is full the oldest goes; what is asked for
+// again is encoded, or loaded, again.
 #pragma once
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "common/snapshot/delta.h"
-#include "sluice/v1/control_service.pb.h"
+#include "common/snapshot/snapshot.h"
+#include "controlplane/publish/message.h"
 
 namespace sluice::publish {
 
-using SharedMessage = std::shared_ptr<const v1::ControllerMessage>;
 using SharedResources = std::shared_ptr<const snapshot::Resources>;
+
+// Offer and chunks, in order.
+struct EncodedOffer {
+  std::vector<SharedMessage> messages;
+  uint64_t bytes = 0;  // Of all of them.
+};
 
 class DeltaCache {
  public:
-  static constexpr size_t kDeltasKept = 16;
-  static constexpr size_t kRootsKept = 16;
+  static constexpr size_t kDeltasMax = 16;
+  static constexpr size_t kRootsMax = 8;
 
   // Null when the root is not known: the delta then builds on nothing.
   using Load = std::function<SharedResources(const std::string& root)>;
@@ -30,23 +37,25 @@ class DeltaCache {
   // Remembers what a root stands for.
   void Know(const std::string& root, SharedResources resources);
 
-  // Offer and chunks that take a node from `base_root` (empty: from nothing) to the version.
-  const std::vector<SharedMessage>& Messages(const std::string& base_root, const v1::Version& version,
-                                             const SharedResources& target);
-  static size_t BytesOf(const std::vector<SharedMessage>& messages);
+  // What takes a node from `base_root` (empty: from nothing) to the version. Valid until the next
+  // call.
+  const EncodedOffer& Find(const std::string& base_root, const v1::Version& version,
+                           const SharedResources& target);
+
+  uint64_t encoded_count() const { return encoded_count_; }
 
  private:
-  SharedResources Find(const std::string& root);
+  SharedResources ResourcesOf(const std::string& root);
 
   struct Delta {
     std::string base_root;
-    uint64_t revision;
-    std::string root;
-    std::vector<SharedMessage> messages;
+    v1::Version version;
+    EncodedOffer offer;
   };
   const Load load_;
   std::deque<Delta> deltas_;                                   // Oldest first.
   std::deque<std::pair<std::string, SharedResources>> roots_;  // Likewise.
+  uint64_t encoded_count_ = 0;
 };
 
 }  // namespace sluice::publish

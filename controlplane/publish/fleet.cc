@@ -1,17 +1,41 @@
 #include "controlplane/publish/fleet.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "common/base/check.h"
+#include "common/base/version.h"
 
 namespace sluice::publish {
 namespace {
 
 using Progress = v1::NodeProgress;
 
+// Then the version counts as refused: prepared and lost for ever is no way to live.
+constexpr int kCommitsFailedMax = 3;
+
 SharedMessage PrepareMessage(const std::string& root, bool dry_run) {
-  auto message = std::make_shared<v1::ControllerMessage>();
-  message->mutable_prepare()->set_root(root);
-  message->mutable_prepare()->set_dry_run(dry_run);
-  return message;
+  v1::ControllerMessage message;
+  message.mutable_prepare()->set_root(root);
+  message.mutable_prepare()->set_dry_run(dry_run);
+  return Encode(message);
+}
+
+SharedMessage WelcomeMessage(int64_t report_interval_ms) {
+  v1::ControllerMessage message;
+  v1::Welcome& welcome = *message.mutable_welcome();
+  welcome.set_protocol_version(1);
+  welcome.set_report_interval_ms(static_cast<uint32_t>(report_interval_ms));
+  welcome.set_controller_version(std::string(base::Version()));
+  return Encode(message);
+}
+
+std::vector<v1::ResourceError> SaidBefore(std::vector<v1::ResourceError> errors) {
+  if (errors.empty()) errors.emplace_back().set_message("it refused the version");
+  errors.front().set_message(errors.front().message() +
+                             " (it said so before; `apply --dry-run=nodes` asks it again)");
+  return errors;
 }
 
 }  // namespace
@@ -25,7 +49,8 @@ void Fleet::SetReleased(const v1::Version& version, SharedResources resources) {
   deltas_.Know(version.root(), released_resources_);
 }
 
-void Fleet::Remember(const std::string& node_id, const v1::Hello& hello, int64_t last_seen_unix_ms) {
+void Fleet::Remember(const std::string& node_id, const v1::Hello& hello,
+                     int64_t last_seen_unix_ms) {
   Node& node = nodes_[node_id];
   node.id = node_id;
   node.hello = hello;
@@ -41,192 +66,205 @@ bool Fleet::Forget(const std::string& node_id) {
 }
 
 Node* Fleet::FindStream(uint64_t stream) {
-  for (auto& [id, node] : nodes_) {
-    if (node.stream == stream) return &node;
+  const auto found = streams_.find(stream);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+// --- Coming and going.
+
+Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const std::string& peer,
+                               int64_t now_ms, int64_t now_unix_ms) {
+  if (const absl::Status status = CheckHello(hello); !status.ok()) return {.status = status};
+  if (!nodes_.contains(hello.node_id()) && nodes_.size() >= kNodesMax) {
+    return {.status = absl::ResourceExhaustedError(fmt::format(
+                "{} nodes are known already: remove some with `sluicectl node remove`", kNodesMax))};
   }
-  return nullptr;
-}
-
-Fleet::Participant* Fleet::FindParticipant(const std::string& node_id) {
-  const auto found = participants_.find(node_id);
-  return found == participants_.end() ? nullptr : &found->second;
-}
-
-uint64_t Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const std::string& peer,
-                        int64_t now_ms, int64_t now_unix_ms) {
   Node& node = nodes_[hello.node_id()];
+  const bool same_boot = node.hello.boot_id() == hello.boot_id();
+  if (node.connected() && !same_boot &&
+      std::find(node.replaced_boots.begin(), node.replaced_boots.end(), hello.boot_id()) !=
+          node.replaced_boots.end()) {
+    node.note = fmt::format("an older process at {} keeps connecting under the same name", peer);
+    return {.status = absl::AlreadyExistsError(
+                fmt::format("a newer process at {} is node {}: end this one or give it another "
+                            "--node-id",
+                            node.peer, node.id))};
+  }
   const uint64_t replaced = node.stream;
-  if (replaced != 0) OnDisconnect(replaced, "replaced by a newer connection", now_ms);
-  if (node.hello.boot_id() != hello.boot_id()) {
+  std::string note;
+  if (replaced != 0) {
+    if (!same_boot) {
+      node.replaced_boots.push_back(node.hello.boot_id());
+      if (node.replaced_boots.size() > Node::kBootsMax) node.replaced_boots.pop_front();
+      note = fmt::format("took over from another process of the same name at {}", node.peer);
+    }
+    OnDisconnect(replaced, "replaced by a newer connection", now_ms);
+  }
+  if (!same_boot) {
     // A new process may have what the old one lacked.
-    node.rejected_root.clear();
+    node.rejections.clear();
     node.errors.clear();
     node.report.Clear();
     node.previous_report.Clear();
     node.report_ms = node.previous_report_ms = 0;
+    node.lagging = false;
   }
   node.id = hello.node_id();
   node.hello = hello;
   node.peer = peer;
   node.stream = stream;
-  node.connected_ms = node.last_seen_ms = now_ms;
+  streams_[stream] = &node;
+  node.last_seen_ms = now_ms;
   node.last_seen_unix_ms = now_unix_ms;
-  if (node.version.root() != hello.current().root()) node.version_since_unix_ms = now_unix_ms;
+  if (node.version.root() != hello.current().root() || node.version_since_unix_ms == 0) {
+    node.version_since_unix_ms = now_unix_ms;
+  }
   node.version = hello.current();
   node.base_root = hello.current().root();
   node.stage = Stage::kIdle;
+  node.commits_failed = 0;
   node.bytes_sent = 0;
-  node.note = replaced != 0 ? "took over from an older connection of the same name" : "";
-  auto welcome = std::make_shared<v1::ControllerMessage>();
-  welcome->mutable_welcome()->set_protocol_version(1);
-  welcome->mutable_welcome()->set_report_interval_ms(
-      static_cast<uint32_t>(options_.report_interval_ms));
-  send_(stream, std::move(welcome));
+  node.note = note;
+  send_(stream, WelcomeMessage(options_.report_interval_ms));
   CatchUp(node, now_ms);
-  return replaced;
+  return {.status = absl::OkStatus(), .replaced = replaced};
 }
 
 void Fleet::OnDisconnect(uint64_t stream, const std::string& note, int64_t now_ms) {
   Node* node = FindStream(stream);
   if (node == nullptr) return;
+  streams_.erase(stream);
   node->stream = 0;
   node->stage = Stage::kIdle;
   node->note = note;
-  Participant* participant = FindParticipant(node->id);
-  if (participant != nullptr && participant->stage != Progress::EFFECTIVE &&
-      participant->stage != Progress::REJECTED) {
-    participant->stage = Progress::LAGGING;
-  }
-  Decide(now_ms);
+  rollout_.Advance(node->id, Progress::LAGGING);
+  Judge(now_ms);
 }
 
 // --- To one node.
 
 void Fleet::Offer(Node& node, const v1::Version& version, const SharedResources& resources,
                   bool dry_run, int64_t now_ms) {
-  const auto& messages = deltas_.Messages(node.base_root, version, resources);
-  for (const SharedMessage& message : messages) send_(node.stream, message);
+  const EncodedOffer& offer = deltas_.Find(node.base_root, version, resources);
+  for (const SharedMessage& message : offer.messages) send_(node.stream, message);
   send_(node.stream, PrepareMessage(version.root(), dry_run));
-  node.bytes_sent += DeltaCache::BytesOf(messages);
+  node.bytes_sent += offer.bytes;
   node.stage = Stage::kOffered;
   node.offered = version;
   node.dry_run = dry_run;
-  node.prepare_deadline_ms = now_ms + options_.prepare_timeout_ms;
+  node.resynced = false;
+  node.deadline_ms = now_ms + options_.prepare_timeout_ms;
+}
+
+// What an idle node is to have next.
+void Fleet::SendNext(Node& node, int64_t now_ms) {
+  if (!node.connected() || node.stage != Stage::kIdle) return;
+  if (rollout_.phase() == RolloutPhase::kPreparing && rollout_.IsWaiting(node.id)) {
+    JoinRollout(node, now_ms);
+  } else {
+    CatchUp(node, now_ms);
+  }
 }
 
 // Brings a node that stands outside a rollout to what is released.
 void Fleet::CatchUp(Node& node, int64_t now_ms) {
   if (!node.connected() || released_.root().empty() || node.stage != Stage::kIdle) return;
-  if (node.rejected_root == released_.root()) return;
-  if (node.version.root() == released_.root()) {
-    node.lagging = false;
-    // The same content under another number: nothing is transferred but the number.
-    if (node.version.revision() != released_.revision() ||
-        node.version.epoch() != released_.epoch()) {
-      Commit(node, released_, now_ms);
-    }
+  if (node.FindRejection(released_.root()) != nullptr) return;
+  if (node.version.root() != released_.root()) {
+    Offer(node, released_, released_resources_, false, now_ms);
     return;
   }
-  Offer(node, released_, released_resources_, false, now_ms);
+  node.lagging = false;
+  // The same content under another number: nothing is transferred but the number.
+  if (node.version.revision() != released_.revision() ||
+      node.version.epoch() != released_.epoch()) {
+    Commit(node, released_, now_ms);
+  }
 }
 
 void Fleet::Commit(Node& node, const v1::Version& version, int64_t now_ms) {
-  auto message = std::make_shared<v1::ControllerMessage>();
-  *message->mutable_commit()->mutable_version() = version;
-  send_(node.stream, std::move(message));
+  v1::ControllerMessage message;
+  *message.mutable_commit()->mutable_version() = version;
+  send_(node.stream, Encode(message));
   node.stage = Stage::kCommitted;
   node.offered = version;
   node.base_root = version.root();
-  node.prepare_deadline_ms = now_ms + options_.prepare_timeout_ms;
+  node.deadline_ms = now_ms + options_.prepare_timeout_ms;
 }
 
-void Fleet::Discard(Node& node, const std::string& root) {
-  auto message = std::make_shared<v1::ControllerMessage>();
-  message->mutable_discard()->set_root(root);
-  send_(node.stream, std::move(message));
+void Fleet::Discard(Node& node) {
+  v1::ControllerMessage message;
+  message.mutable_discard()->set_root(node.offered.root());
+  send_(node.stream, Encode(message));
   node.stage = Stage::kIdle;
 }
 
 // --- The rollout.
 
 void Fleet::StartRollout(RolloutRequest request, int64_t now_ms) {
-  rollout_ = std::move(request);
-  phase_ = RolloutPhase::kPreparing;
-  participants_.clear();
-  deltas_.Know(rollout_.version.root(), rollout_.resources);
+  SLUICE_CHECK(!rollout_.active());
+  deltas_.Know(request.version.root(), request.resources);
+  rollout_ = Rollout(std::move(request), now_ms + options_.prepare_timeout_ms);
   for (auto& [id, node] : nodes_) {
-    if (!node.connected()) continue;
-    Participant& participant = participants_[id];
-    if (node.version.root() == rollout_.version.root() && node.base_root == node.version.root()) {
-      // Already there: a rollback to what it serves, for example.
-      node.stage = Stage::kPrepared;
-      node.offered = rollout_.version;
-      participant.stage = Progress::PREPARED;
-      continue;
-    }
-    if (node.rejected_root == rollout_.version.root() && !rollout_.dry_run) {
-      participant.stage = Progress::REJECTED;
-      participant.errors = node.errors;
-      continue;
-    }
-    Offer(node, rollout_.version, rollout_.resources, rollout_.dry_run, now_ms);
+    if (node.connected()) rollout_.Join(id, Progress::WAITING);
   }
-  Decide(now_ms);
+  for (auto& [id, node] : nodes_) {
+    if (node.connected()) JoinRollout(node, now_ms);
+  }
+  Judge(now_ms);
 }
 
-// Ends the preparing when nobody is waited for any more.
-void Fleet::Decide(int64_t now_ms) {
-  if (phase_ != RolloutPhase::kPreparing) return;
-  int rejected = 0;
-  int prepared = 0;
-  for (const auto& [id, participant] : participants_) {
-    if (participant.stage == Progress::OFFERED) return;
-    rejected += participant.stage == Progress::REJECTED;
-    prepared += participant.stage == Progress::PREPARED;
-  }
-  const bool refused = rejected > 0 && (!rollout_.partial || prepared == 0);
-  if (refused || rollout_.dry_run) {
-    phase_ = refused ? RolloutPhase::kRefused : RolloutPhase::kPrepared;
-    for (const auto& [id, participant] : participants_) {
-      Node& node = nodes_[id];
-      if (node.connected() && node.stage == Stage::kPrepared) {
-        Discard(node, rollout_.version.root());
-        CatchUp(node, now_ms);
-      }
-    }
+void Fleet::JoinRollout(Node& node, int64_t now_ms) {
+  const RolloutRequest& request = rollout_.request();
+  if (node.stage == Stage::kOffered) return;  // It has an answer to give first.
+  const Node::Rejection* before = node.FindRejection(rollout_.root());
+  if (before != nullptr && !request.dry_run) {
+    rollout_.Reject(node.id, SaidBefore(before->errors), now_ms);
     return;
   }
-  phase_ = RolloutPhase::kReleased;
-  SetReleased(rollout_.version, rollout_.resources);
+  if (node.base_root == rollout_.root()) {
+    // Already there, or nearly: a rollback to what it serves, for example.
+    node.stage = Stage::kPrepared;
+    node.offered = request.version;
+    node.dry_run = request.dry_run;
+    rollout_.Advance(node.id, Progress::PREPARED);
+    return;
+  }
+  Offer(node, request.version, request.resources, request.dry_run, now_ms);
+  rollout_.Advance(node.id, Progress::OFFERED);
+}
+
+void Fleet::Judge(int64_t now_ms) {
+  if (!rollout_.Judge(now_ms)) return;
+  if (rollout_.phase() != RolloutPhase::kPrepared) LetGoOfPrepared(now_ms);
+}
+
+void Fleet::LetGoOfPrepared(int64_t now_ms) {
+  for (auto& [id, node] : nodes_) {
+    if (!node.connected() || !rollout_.Has(id)) continue;
+    if (node.stage == Stage::kPrepared) Discard(node);
+    SendNext(node, now_ms);
+  }
+}
+
+void Fleet::Release(int64_t now_ms) {
+  SLUICE_CHECK(rollout_.phase() == RolloutPhase::kPrepared);
+  rollout_.MarkReleased();
+  SetReleased(rollout_.request().version, rollout_.request().resources);
   for (auto& [id, node] : nodes_) {
     if (!node.connected()) continue;
     if (node.stage == Stage::kPrepared) {
       Commit(node, released_, now_ms);
     } else {
-      CatchUp(node, now_ms);
+      SendNext(node, now_ms);
     }
   }
 }
 
-bool Fleet::settled() const {
-  for (const auto& [id, participant] : participants_) {
-    if (participant.stage != Progress::EFFECTIVE && participant.stage != Progress::REJECTED &&
-        participant.stage != Progress::LAGGING) {
-      return phase_ == RolloutPhase::kRefused || phase_ == RolloutPhase::kPrepared;
-    }
-  }
-  return phase_ != RolloutPhase::kPreparing;
-}
-
-std::vector<v1::NodeProgress> Fleet::Progress() const {
-  std::vector<v1::NodeProgress> list;
-  for (const auto& [id, participant] : participants_) {
-    v1::NodeProgress& progress = list.emplace_back();
-    progress.set_node_id(id);
-    progress.set_stage(participant.stage);
-    for (const v1::ResourceError& error : participant.errors) *progress.add_errors() = error;
-  }
-  return list;
+void Fleet::Abandon(int64_t now_ms) {
+  if (!rollout_.active()) return;
+  rollout_.MarkRefused();
+  LetGoOfPrepared(now_ms);
 }
 
 // --- What nodes say.
@@ -239,135 +277,149 @@ void Fleet::OnMessage(uint64_t stream, const v1::ProxyMessage& message, int64_t 
   node->last_seen_unix_ms = now_unix_ms;
   switch (message.message_case()) {
     case v1::ProxyMessage::kPrepared:
-      OnPrepared(*node, message.prepared().root(), now_ms);
-      break;
+      return OnPrepared(*node, message.prepared().root(), now_ms);
     case v1::ProxyMessage::kRejected:
-      OnRejected(*node, message.rejected(), now_ms);
-      break;
+      return OnRejected(*node, message.rejected(), now_ms);
     case v1::ProxyMessage::kApplied:
-      if (Participant* participant = FindParticipant(node->id);
-          participant != nullptr && participant->stage == Progress::PREPARED &&
-          message.applied().version().root() == rollout_.version.root()) {
-        participant->stage = Progress::APPLIED;
+      if (rollout_.phase() == RolloutPhase::kReleased &&
+          message.applied().version().root() == rollout_.root()) {
+        rollout_.Advance(node->id, Progress::APPLIED);
       }
-      break;
+      return;
     case v1::ProxyMessage::kEffective:
-      OnEffective(*node, message.effective().version(), now_ms, now_unix_ms);
-      break;
+      return OnEffective(*node, message.effective().version(), now_ms, now_unix_ms);
     case v1::ProxyMessage::kResync:
-      OnResync(*node, now_ms);
-      break;
+      return OnResync(*node, message.resync(), now_ms);
     case v1::ProxyMessage::kReport:
-      node->previous_report = std::move(node->report);
-      node->previous_report_ms = node->report_ms;
-      node->report = message.report();
-      node->report_ms = now_ms;
-      CatchUp(*node, now_ms);
-      break;
+      return OnReport(*node, message.report(), now_ms, now_unix_ms);
     case v1::ProxyMessage::kHealthChange:
-      for (v1::EndpointHealth& endpoint : *node->report.mutable_endpoints()) {
-        const v1::EndpointHealth& changed = message.health_change().endpoint();
-        if (endpoint.cluster() == changed.cluster() && endpoint.address() == changed.address()) {
-          endpoint = changed;
-        }
-      }
-      break;
+      return NoteHealth(message.health_change().endpoint(), &node->report);
     default:
-      break;  // Of a newer proxy, or not for us.
+      return;  // Of a newer proxy, or not for us.
   }
+}
+
+// True of an offer in flight that the active rollout made.
+bool Fleet::IsOfRollout(const Node& node) const {
+  return rollout_.active() && rollout_.Has(node.id) && !rollout_.IsWaiting(node.id) &&
+         node.offered.root() == rollout_.root() && node.dry_run == rollout_.request().dry_run;
 }
 
 void Fleet::OnPrepared(Node& node, const std::string& root, int64_t now_ms) {
   if (node.stage != Stage::kOffered || node.offered.root() != root) return;  // Superseded.
   node.stage = Stage::kPrepared;
-  node.resynced = false;
-  Participant* participant = FindParticipant(node.id);
-  const bool of_rollout = phase_ == RolloutPhase::kPreparing && root == rollout_.version.root();
-  if (of_rollout && participant != nullptr && participant->stage == Progress::OFFERED) {
-    participant->stage = Progress::PREPARED;
-    Decide(now_ms);
+  node.ForgetRejected(root);
+  if (IsOfRollout(node)) {
+    // Also when it is late: it is committed with the others if they are not done yet.
+    rollout_.Advance(node.id, Progress::PREPARED);
+    Judge(now_ms);
     return;
   }
-  if (!node.dry_run && root == released_.root()) {
+  const bool superseded =
+      rollout_.phase() == RolloutPhase::kPreparing && rollout_.IsWaiting(node.id);
+  if (!superseded && !node.dry_run && root == released_.root()) {
     Commit(node, released_, now_ms);
     return;
   }
-  if (of_rollout) return;  // Late, while others are still asked: committed with them.
-  Discard(node, root);
-  CatchUp(node, now_ms);
+  Discard(node);
+  SendNext(node, now_ms);
+  Judge(now_ms);
 }
 
 void Fleet::OnRejected(Node& node, const v1::Rejected& rejected, int64_t now_ms) {
   if (node.stage != Stage::kOffered || node.offered.root() != rejected.root()) return;
   node.stage = Stage::kIdle;
-  node.errors.assign(rejected.errors().begin(), rejected.errors().end());
+  const std::vector<v1::ResourceError> errors(rejected.errors().begin(), rejected.errors().end());
   // What a dry run found may be mended on the node before the real one.
-  if (!node.dry_run) node.rejected_root = rejected.root();
-  Participant* participant = FindParticipant(node.id);
-  if (participant != nullptr && rejected.root() == rollout_.version.root()) {
-    participant->stage = Progress::REJECTED;
-    participant->errors = node.errors;
+  if (!node.dry_run) {
+    node.NoteRejected(rejected.root(), errors);
   }
-  Decide(now_ms);
-  CatchUp(node, now_ms);
+  // A rollout that is over hears of it too: the node was left behind and now says why.
+  const bool of_released = rollout_.phase() == RolloutPhase::kReleased && !node.dry_run &&
+                           rejected.root() == rollout_.root();
+  if (IsOfRollout(node) || of_released) rollout_.Reject(node.id, errors, now_ms);
+  SendNext(node, now_ms);
+  Judge(now_ms);
 }
 
-void Fleet::OnResync(Node& node, int64_t now_ms) {
-  node.base_root.clear();
-  if (node.resynced) {
+void Fleet::OnResync(Node& node, const v1::Resync& resync, int64_t now_ms) {
+  if (node.stage == Stage::kCommitted && resync.expected_root() == node.offered.root()) {
+    // It lost what it had prepared. What it serves its next words will tell.
+    node.stage = Stage::kIdle;
+    node.base_root.clear();
+    if (++node.commits_failed >= kCommitsFailedMax) {
+      std::vector<v1::ResourceError> errors(1);
+      errors.front().set_message("it prepares the version but cannot commit it");
+      node.NoteRejected(node.offered.root(), errors);
+      rollout_.Reject(node.id, errors, now_ms);
+    }
+    SendNext(node, now_ms);
+    return;
+  }
+  if (node.stage != Stage::kOffered || resync.expected_root() != node.offered.root()) return;
+  if (node.resynced || node.base_root.empty()) {
     v1::Rejected rejected;
     rejected.set_root(node.offered.root());
     rejected.add_errors()->set_message("the snapshot could not be rebuilt, even sent whole");
-    node.stage = Stage::kOffered;
-    node.resynced = false;
     OnRejected(node, rejected, now_ms);
     return;
   }
-  node.resynced = true;
-  const bool of_rollout = phase_ == RolloutPhase::kPreparing &&
-                          node.offered.root() == rollout_.version.root();
-  const int64_t deadline = node.prepare_deadline_ms;
-  if (of_rollout) {
-    Offer(node, rollout_.version, rollout_.resources, rollout_.dry_run, now_ms);
-    node.prepare_deadline_ms = deadline;  // Resyncing wins no time.
+  node.base_root.clear();
+  const int64_t deadline_ms = node.deadline_ms;  // Resyncing wins no time.
+  if (IsOfRollout(node)) {
+    Offer(node, rollout_.request().version, rollout_.request().resources, node.dry_run, now_ms);
   } else {
     node.stage = Stage::kIdle;
-    CatchUp(node, now_ms);
+    SendNext(node, now_ms);
   }
+  if (node.stage != Stage::kOffered) return;
+  node.resynced = true;
+  node.deadline_ms = deadline_ms;
 }
 
-void Fleet::OnEffective(Node& node, const v1::Version& version, int64_t now_ms, int64_t now_unix_ms) {
+void Fleet::OnEffective(Node& node, const v1::Version& version, int64_t now_ms,
+                        int64_t now_unix_ms) {
   if (node.version.root() != version.root()) node.version_since_unix_ms = now_unix_ms;
   node.version = version;
   if (node.stage == Stage::kCommitted && node.offered.root() == version.root()) {
     node.stage = Stage::kIdle;
     node.lagging = false;
+    node.commits_failed = 0;
     node.errors.clear();
-    node.rejected_root.clear();
   }
-  Participant* participant = FindParticipant(node.id);
-  if (participant != nullptr && phase_ == RolloutPhase::kReleased &&
-      version.root() == rollout_.version.root()) {
-    participant->stage = Progress::EFFECTIVE;
+  if (rollout_.phase() == RolloutPhase::kReleased && version.root() == rollout_.root()) {
+    rollout_.Advance(node.id, Progress::EFFECTIVE);
   }
-  CatchUp(node, now_ms);
+  SendNext(node, now_ms);
+}
+
+void Fleet::OnReport(Node& node, const v1::Report& report, int64_t now_ms, int64_t now_unix_ms) {
+  node.previous_report.Swap(&node.report);
+  node.previous_report.clear_endpoints();
+  node.previous_report.clear_certificates();
+  node.previous_report.clear_last_errors();
+  node.previous_report_ms = node.report_ms;
+  node.report = report;
+  node.report_ms = now_ms;
+  TrimReport(&node.report);
+  if (node.stage != Stage::kIdle) return;
+  // It proves what it has; should that be something else than we thought, it is brought forward.
+  if (report.has_current() && report.current().root() != node.version.root()) {
+    node.version = report.current();
+    node.base_root = report.current().root();
+    node.version_since_unix_ms = now_unix_ms;
+  }
+  SendNext(node, now_ms);
 }
 
 void Fleet::Tick(int64_t now_ms) {
   for (auto& [id, node] : nodes_) {
-    if (!node.connected() || node.stage == Stage::kIdle || node.stage == Stage::kPrepared ||
-        now_ms < node.prepare_deadline_ms) {
-      continue;
-    }
+    const bool awaited = node.stage == Stage::kOffered || node.stage == Stage::kCommitted;
+    if (!node.connected() || !awaited || now_ms < node.deadline_ms) continue;
     node.lagging = true;
-    if (Participant* participant = FindParticipant(id);
-        participant != nullptr && (participant->stage == Progress::OFFERED ||
-                                   participant->stage == Progress::PREPARED ||
-                                   participant->stage == Progress::APPLIED)) {
-      participant->stage = Progress::LAGGING;
-    }
+    if (!rollout_.active()) rollout_.Advance(id, Progress::LAGGING);
   }
-  Decide(now_ms);
+  Judge(now_ms);
 }
 
 }  // namespace sluice::publish

@@ -1,17 +1,21 @@
-// The protocol's decisions: which node is sent what, when all may commit, what a node that came late or was
-// slow gets. Messages in, messages out; no wire, no clock, no lock of its own.
+// The protocol's decisions: which node is sent what, what a node that came late or was slow gets.
+// Messages in, messages out; no wire, no clock, no lock of its own.
 //
-// One rollout at a time. Prepare on every connected node precedes Commit on any; one rejection leaves all on
-// the version before, unless `partial`. A node that does not answer in time is left behind and catches up alone.
+// One rollout at a time. Prepare on every connected node precedes Commit on any; one rejection
+// leaves all on the version before, unless `partial`. A node that does not answer in time is left
+// behind and catches up alone. One offer is in flight to a node at a time; when it is answered, the
+// newest version that is meant for the node follows, and what lay between never does.
 #pragma once
 
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
+#include <unordered_map>
 
+#include "absl/status/status.h"
 #include "controlplane/publish/delta_cache.h"
 #include "controlplane/publish/node.h"
+#include "controlplane/publish/rollout.h"
 
 namespace sluice::publish {
 
@@ -20,23 +24,11 @@ struct FleetOptions {
   int64_t report_interval_ms = 2'000;
 };
 
-enum class RolloutPhase : uint8_t {
-  kNone,
-  kPreparing,
-  kReleased,  // Commits are out; some nodes may not be effective yet.
-  kRefused,   // Nothing changed.
-  kPrepared,  // Of a dry run: every node could.
-};
-
-struct RolloutRequest {
-  v1::Version version;
-  SharedResources resources;
-  bool partial = false;
-  bool dry_run = false;
-};
-
 class Fleet {
  public:
+  // Connected and remembered. More are refused until some are removed.
+  static constexpr size_t kNodesMax = 20'000;
+
   // To one stream, in order. Offers that were not sent yet are superseded by later ones.
   using Send = std::function<void(uint64_t stream, SharedMessage message)>;
 
@@ -48,55 +40,57 @@ class Fleet {
   void Remember(const std::string& node_id, const v1::Hello& hello, int64_t last_seen_unix_ms);
   bool Forget(const std::string& node_id);  // False if it is connected or unknown.
 
-  // The stream that this one takes the place of, 0 if none: the node with a newer boot wins.
-  uint64_t OnHello(uint64_t stream, const v1::Hello& hello, const std::string& peer, int64_t now_ms,
+  struct Greeting {
+    absl::Status status;    // Not OK: the stream is to be closed with this.
+    uint64_t replaced = 0;  // The stream that this one takes the place of; 0: none.
+  };
+  // Of two processes with one name the newer wins; the older may not come back while it is there.
+  Greeting OnHello(uint64_t stream, const v1::Hello& hello, const std::string& peer, int64_t now_ms,
                    int64_t now_unix_ms);
   void OnMessage(uint64_t stream, const v1::ProxyMessage& message, int64_t now_ms,
                  int64_t now_unix_ms);
   void OnDisconnect(uint64_t stream, const std::string& note, int64_t now_ms);
   void Tick(int64_t now_ms);
 
-  // There must be no rollout in kPreparing.
+  // There must be no active rollout.
   void StartRollout(RolloutRequest request, int64_t now_ms);
-  RolloutPhase phase() const { return phase_; }
-  // Every participant's stage.
-  std::vector<v1::NodeProgress> Progress() const;
-  // No participant is still on its way.
-  bool settled() const;
+  // After kPrepared: commits everywhere, or discards everywhere. Abandon also ends a rollout that
+  // is still preparing.
+  void Release(int64_t now_ms);
+  void Abandon(int64_t now_ms);
+  const Rollout& rollout() const { return rollout_; }
 
   const v1::Version& released() const { return released_; }
-  const SharedResources& released_resources() const { return released_resources_; }
   const std::map<std::string, Node>& nodes() const { return nodes_; }
   Node* FindStream(uint64_t stream);
   const FleetOptions& options() const { return options_; }
+  uint64_t deltas_encoded() const { return deltas_.encoded_count(); }
 
  private:
-  struct Participant {
-    v1::NodeProgress::Stage stage = v1::NodeProgress::OFFERED;
-    std::vector<v1::ResourceError> errors;
-  };
-
   void Offer(Node& node, const v1::Version& version, const SharedResources& resources, bool dry_run,
              int64_t now_ms);
+  void JoinRollout(Node& node, int64_t now_ms);
+  void SendNext(Node& node, int64_t now_ms);
   void CatchUp(Node& node, int64_t now_ms);
   void Commit(Node& node, const v1::Version& version, int64_t now_ms);
-  void Discard(Node& node, const std::string& root);
-  void Decide(int64_t now_ms);
+  void Discard(Node& node);
+  void Judge(int64_t now_ms);
+  void LetGoOfPrepared(int64_t now_ms);
   void OnPrepared(Node& node, const std::string& root, int64_t now_ms);
   void OnRejected(Node& node, const v1::Rejected& rejected, int64_t now_ms);
-  void OnResync(Node& node, int64_t now_ms);
+  void OnResync(Node& node, const v1::Resync& resync, int64_t now_ms);
   void OnEffective(Node& node, const v1::Version& version, int64_t now_ms, int64_t now_unix_ms);
-  Participant* FindParticipant(const std::string& node_id);
+  void OnReport(Node& node, const v1::Report& report, int64_t now_ms, int64_t now_unix_ms);
+  bool IsOfRollout(const Node& node) const;
 
   const FleetOptions options_;
   const Send send_;
   DeltaCache deltas_;
   std::map<std::string, Node> nodes_;
+  std::unordered_map<uint64_t, Node*> streams_;  // Into nodes_, whose entries do not move.
   v1::Version released_;
   SharedResources released_resources_;
-  RolloutRequest rollout_;
-  RolloutPhase phase_ = RolloutPhase::kNone;
-  std::map<std::string, Participant> participants_;
+  Rollout rollout_;
 };
 
 }  // namespace sluice::publish

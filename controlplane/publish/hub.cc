@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
@@ -9,26 +11,15 @@ namespace sluice::publish {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{50};
+constexpr int64_t kStatesEveryMs = 500;
 
 }  // namespace
 
 Hub::Hub(FleetOptions options, store::VersionStore& store)
     : store_(store),
       fleet_(
-          options,
-          [this](const std::string& root) -> SharedResources {
-            const auto revision = store_.RevisionOfRoot(root);
-            if (!revision.ok()) return nullptr;
-            auto resources = store_.Resources(*revision);
-            if (!resources.ok()) return nullptr;
-            return std::make_shared<const snapshot::Resources>(*std::move(resources));
-          },
-          [this](uint64_t stream, SharedMessage message) {
-            const auto found = outboxes_.find(stream);
-            if (found == outboxes_.end()) return;
-            if (message->has_chunk()) counters_.snapshot_bytes_total += message->chunk().data().size();
-            found->second->Send(std::move(message));
-          }) {
+          options, [this](const std::string& root) { return LoadRoot(root); },
+          [this](uint64_t stream, SharedMessage message) { SendTo(stream, std::move(message)); }) {
   if (const auto nodes = store_.Nodes(); nodes.ok()) {
     for (const store::KnownNode& node : *nodes) {
       v1::Hello hello;
@@ -48,46 +39,148 @@ Hub::~Hub() {
   ticker_.join();
 }
 
-void Hub::Ticking() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    const RolloutPhase before = fleet_.phase();
-    const bool settled = fleet_.settled();
-    fleet_.Tick(base::MonotonicMillis());
-    if (fleet_.phase() != before || fleet_.settled() != settled) Changed();
-    changed_.wait_for(lock, kTick, [this] { return stopping_; });
+SharedResources Hub::LoadRoot(const std::string& root) const {
+  const auto revision = store_.RevisionOfRoot(root);
+  if (!revision.ok()) return nullptr;
+  auto resources = store_.Resources(*revision);
+  if (!resources.ok()) return nullptr;
+  return std::make_shared<const snapshot::Resources>(*std::move(resources));
+}
+
+void Hub::SendTo(uint64_t stream, SharedMessage message) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
+  if (message->kind == v1::ControllerMessage::kOffer ||
+      message->kind == v1::ControllerMessage::kChunk) {
+    counters_.snapshot_bytes_total += message->bytes.size();
   }
+  found->second.outbox->Send(std::move(message));
+}
+
+void Hub::NoteRolloutEnd() {
+  const Rollout& rollout = fleet_.rollout();
+  if (rollout_started_ms_ == 0 || rollout.phase() != RolloutPhase::kReleased || !rollout.settled()) {
+    return;
+  }
+  const double seconds =
+      static_cast<double>(base::MonotonicMillis() - rollout_started_ms_) / 1000;
+  rollout_started_ms_ = 0;
+  const auto& bounds = RolloutTimes::kBoundsSeconds;
+  const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin();
+  ++counters_.rollouts.counts[static_cast<size_t>(bucket)];
+  counters_.rollouts.sum_seconds += seconds;
 }
 
 void Hub::Changed() {
+  NoteRolloutEnd();
   ++generation_;
   changed_.notify_all();
 }
 
+// --- Time.
+
+void Hub::Ticking() {
+  std::unique_lock lock(mutex_);
+  int64_t states_seen_ms = 0;
+  while (!stopping_) {
+    const int64_t now = base::MonotonicMillis();
+    const RolloutPhase before = fleet_.rollout().phase();
+    const bool settled = fleet_.rollout().settled();
+    fleet_.Tick(now);
+    if (fleet_.rollout().phase() != before || fleet_.rollout().settled() != settled) Changed();
+    if (now - states_seen_ms >= kStatesEveryMs) {
+      states_seen_ms = now;
+      NoticeStates(now);
+      CloseSilent(now);
+    }
+    changed_.wait_for(lock, kTick, [this] { return stopping_; });
+  }
+}
+
+// A node that falls silent changes its state without a word.
+void Hub::NoticeStates(int64_t now_ms) {
+  std::vector<v1::NodeStatus::State> states;
+  for (const auto& [id, node] : fleet_.nodes()) {
+    states.push_back(
+        StateOf(node, fleet_.released(), now_ms, fleet_.options().report_interval_ms));
+  }
+  if (states == states_) return;
+  states_ = std::move(states);
+  Changed();
+}
+
+void Hub::CloseSilent(int64_t now_ms) {
+  std::vector<uint64_t> silent;
+  for (const auto& [stream, state] : streams_) {
+    if (!state.greeted && now_ms - state.opened_ms >= kHelloTimeoutMs) silent.push_back(stream);
+  }
+  for (const uint64_t stream : silent) {
+    CloseStream(stream, absl::DeadlineExceededError("no Hello came"));
+  }
+}
+
+// --- Streams.
+
 uint64_t Hub::Open(std::shared_ptr<Outbox> outbox) {
   const std::lock_guard lock(mutex_);
+  if (!serving_) {
+    outbox->Close(absl::UnavailableError("the controller is ending"));
+    return 0;
+  }
   const uint64_t stream = next_stream_++;
-  outboxes_.emplace(stream, std::move(outbox));
+  streams_.emplace(stream, Stream{std::move(outbox), base::MonotonicMillis(), false});
   ++counters_.streams_total;
   return stream;
 }
 
+void Hub::CloseStream(uint64_t stream, const absl::Status& reason) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
+  found->second.outbox->Close(reason);
+  streams_.erase(found);
+}
+
+void Hub::OnHello(uint64_t stream, const v1::Hello& hello, const std::string& peer) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;  // Closed meanwhile.
+  if (found->second.greeted) {
+    CloseStream(stream, absl::InvalidArgumentError("a second Hello on one stream"));
+    fleet_.OnDisconnect(stream, "it said Hello twice", base::MonotonicMillis());
+    return;
+  }
+  found->second.greeted = true;
+  const Fleet::Greeting greeting =
+      fleet_.OnHello(stream, hello, peer, base::MonotonicMillis(), base::UnixMillis());
+  if (!greeting.status.ok()) {
+    base::LogWarn("node {} at {} is refused: {}", hello.node_id().substr(0, 128), peer,
+                  std::string(greeting.status.message()));
+    CloseStream(stream, greeting.status);
+    return;
+  }
+  base::LogInfo("node {} connected from {}, version {}", hello.node_id(), peer,
+                hello.current().revision());
+  CloseStream(greeting.replaced,
+              absl::AlreadyExistsError(
+                  fmt::format("a newer connection from {} is node {}", peer, hello.node_id())));
+}
+
+void Hub::LogRejection(uint64_t stream, const v1::Rejected& rejected) const {
+  const Node* node = const_cast<Fleet&>(fleet_).FindStream(stream);
+  for (const v1::ResourceError& error : rejected.errors()) {
+    base::LogWarn("node {} refused {} {}: {}", node != nullptr ? node->id : "?",
+                  error.resource().name(), error.field(), error.message());
+  }
+}
+
 void Hub::OnMessage(uint64_t stream, const v1::ProxyMessage& message, const std::string& peer) {
-  if (message.has_hello()) {
-    const absl::Status status = store_.SeeNode(message.hello().node_id(),
-                                               message.hello().SerializeAsString(), base::UnixMillis());
+  if (message.has_hello() && CheckHello(message.hello()).ok()) {
+    const absl::Status status = store_.SeeNode(
+        message.hello().node_id(), message.hello().SerializeAsString(), base::UnixMillis());
     if (!status.ok()) base::LogError("{}", std::string(status.message()));
   }
   const std::lock_guard lock(mutex_);
-  const int64_t now = base::MonotonicMillis();
   if (message.has_hello()) {
-    base::LogInfo("node {} connected from {}, version {}", message.hello().node_id(), peer,
-                  message.hello().current().revision());
-    const uint64_t replaced = fleet_.OnHello(stream, message.hello(), peer, now, base::UnixMillis());
-    if (const auto found = outboxes_.find(replaced); found != outboxes_.end()) {
-      found->second->Close(fmt::format("another process connected as node {}", message.hello().node_id()));
-      outboxes_.erase(found);
-    }
+    OnHello(stream, message.hello(), peer);
   } else if (message.has_command_result()) {
     const auto found = commands_.find(message.command_result().id());
     if (found != commands_.end()) {
@@ -97,38 +190,53 @@ void Hub::OnMessage(uint64_t stream, const v1::ProxyMessage& message, const std:
   } else {
     if (message.has_rejected()) {
       ++counters_.rejections_total;
-      const Node* node = fleet_.FindStream(stream);
-      for (const v1::ResourceError& error : message.rejected().errors()) {
-        base::LogWarn("node {} refused {} {}: {}", node != nullptr ? node->id : "?",
-                      error.resource().name(), error.field(), error.message());
-      }
+      LogRejection(stream, message.rejected());
     }
     if (message.has_resync()) ++counters_.resyncs_total;
-    fleet_.OnMessage(stream, message, now, base::UnixMillis());
+    fleet_.OnMessage(stream, message, base::MonotonicMillis(), base::UnixMillis());
   }
   Changed();
 }
 
 void Hub::OnClosed(uint64_t stream, const std::string& note) {
-  const std::lock_guard lock(mutex_);
-  outboxes_.erase(stream);
-  if (const Node* node = fleet_.FindStream(stream); node != nullptr) {
-    base::LogInfo("node {} disconnected: {}", node->id, note);
+  std::string node_id, hello;
+  {
+    const std::lock_guard lock(mutex_);
+    streams_.erase(stream);
+    if (const Node* node = fleet_.FindStream(stream); node != nullptr) {
+      base::LogInfo("node {} disconnected: {}", node->id, note);
+      node_id = node->id;
+      hello = node->hello.SerializeAsString();
+    }
+    fleet_.OnDisconnect(stream, note, base::MonotonicMillis());
+    Changed();
   }
-  fleet_.OnDisconnect(stream, note, base::MonotonicMillis());
-  Changed();
+  if (node_id.empty()) return;
+  const absl::Status status = store_.SeeNode(node_id, hello, base::UnixMillis());
+  if (!status.ok()) base::LogError("{}", std::string(status.message()));
 }
 
 void Hub::Shutdown(uint32_t retry_after_ms) {
   const std::lock_guard lock(mutex_);
-  auto message = std::make_shared<v1::ControllerMessage>();
-  message->mutable_backoff()->set_retry_after_ms(retry_after_ms);
-  for (auto& [stream, outbox] : outboxes_) {
-    outbox->Send(message);
-    outbox->Close("the controller is ending");
+  serving_ = false;
+  fleet_.Abandon(base::MonotonicMillis());
+  v1::ControllerMessage message;
+  message.mutable_backoff()->set_retry_after_ms(retry_after_ms);
+  const SharedMessage backoff = Encode(message);
+  for (auto& [stream, state] : streams_) {
+    state.outbox->Send(backoff);
+    state.outbox->Close(absl::UnavailableError("the controller is ending"));
   }
-  outboxes_.clear();
+  streams_.clear();
+  Changed();
 }
+
+bool Hub::serving() const {
+  const std::lock_guard lock(mutex_);
+  return serving_;
+}
+
+// --- Versions.
 
 void Hub::SetReleased(const v1::Version& version, SharedResources resources) {
   const std::lock_guard lock(mutex_);
@@ -138,14 +246,44 @@ void Hub::SetReleased(const v1::Version& version, SharedResources resources) {
 
 void Hub::StartRollout(RolloutRequest request) {
   const std::lock_guard lock(mutex_);
-  fleet_.StartRollout(std::move(request), base::MonotonicMillis());
+  rollout_started_ms_ = base::MonotonicMillis();
+  fleet_.StartRollout(std::move(request), rollout_started_ms_);
+  if (!serving_) fleet_.Abandon(base::MonotonicMillis());
   Changed();
 }
 
 Hub::RolloutView Hub::ViewRollout() const {
   const std::lock_guard lock(mutex_);
-  return {fleet_.phase(), fleet_.settled(), fleet_.Progress()};
+  const Rollout& rollout = fleet_.rollout();
+  return {rollout.phase(), rollout.settled(), rollout.Progress()};
 }
+
+bool Hub::WaitPrepared(std::chrono::milliseconds timeout) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(
+      lock, timeout, [this] { return fleet_.rollout().phase() != RolloutPhase::kPreparing; });
+}
+
+bool Hub::WaitSettled(std::chrono::milliseconds timeout) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, timeout, [this] { return fleet_.rollout().settled(); });
+}
+
+bool Hub::Release() {
+  const std::lock_guard lock(mutex_);
+  if (fleet_.rollout().phase() != RolloutPhase::kPrepared) return false;
+  fleet_.Release(base::MonotonicMillis());
+  Changed();
+  return true;
+}
+
+void Hub::Abandon() {
+  const std::lock_guard lock(mutex_);
+  fleet_.Abandon(base::MonotonicMillis());
+  Changed();
+}
+
+// --- For people.
 
 v1::FleetStatus Hub::Status(const std::string& node_id) const {
   const std::lock_guard lock(mutex_);
@@ -158,6 +296,15 @@ v1::FleetStatus Hub::Status(const std::string& node_id) const {
         StatusOf(node, fleet_.released(), now, fleet_.options().report_interval_ms);
   }
   return status;
+}
+
+std::map<std::string, std::string> Hub::RejectedRoots() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::string> roots;
+  for (const auto& [id, node] : fleet_.nodes()) {
+    if (!node.errors.empty()) roots.emplace(id, node.errors_root);
+  }
+  return roots;
 }
 
 std::map<std::pair<std::string, std::string>, Hub::HealthView> Hub::EndpointHealth() const {
@@ -187,23 +334,28 @@ absl::StatusOr<std::string> Hub::Command(const std::string& node_id, v1::Command
   std::unique_lock lock(mutex_);
   const auto node = fleet_.nodes().find(node_id);
   if (node == fleet_.nodes().end()) {
-    return absl::NotFoundError(fmt::format("there is no node {}; `sluicectl get nodes` lists them", node_id));
+    return absl::NotFoundError(
+        fmt::format("there is no node {}; `sluicectl get nodes` lists them", node_id));
   }
-  const auto outbox = outboxes_.find(node->second.stream);
-  if (outbox == outboxes_.end()) {
+  const uint64_t stream = node->second.stream;
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) {
     return absl::UnavailableError(fmt::format("node {} is not connected", node_id));
   }
   const uint64_t id = next_command_++;
   command.set_id(id);
-  auto pending = std::make_shared<Pending>();
+  const auto pending = std::make_shared<Pending>();
   commands_.emplace(id, pending);
-  auto message = std::make_shared<v1::ControllerMessage>();
-  *message->mutable_command() = std::move(command);
-  outbox->second->Send(std::move(message));
-  const bool answered =
-      changed_.wait_for(lock, timeout, [&] { return pending->done || stopping_; }) && pending->done;
+  v1::ControllerMessage message;
+  *message.mutable_command() = std::move(command);
+  found->second.outbox->Send(Encode(message));
+  changed_.wait_for(lock, timeout,
+                    [&] { return pending->done || stopping_ || !streams_.contains(stream); });
   commands_.erase(id);
-  if (!answered) {
+  if (!pending->done && !streams_.contains(stream)) {
+    return absl::UnavailableError(fmt::format("node {} disconnected before it answered", node_id));
+  }
+  if (!pending->done) {
     return absl::DeadlineExceededError(
         fmt::format("node {} did not answer within {} ms", node_id, timeout.count()));
   }
@@ -213,7 +365,15 @@ absl::StatusOr<std::string> Hub::Command(const std::string& node_id, v1::Command
 
 HubCounters Hub::counters() const {
   const std::lock_guard lock(mutex_);
-  return counters_;
+  HubCounters counters = counters_;
+  counters.streams_open = streams_.size();
+  counters.deltas_encoded_total = fleet_.deltas_encoded();
+  return counters;
+}
+
+void Hub::NoteChange() {
+  const std::lock_guard lock(mutex_);
+  Changed();
 }
 
 uint64_t Hub::generation() const {

@@ -2,50 +2,69 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "sluice/v1/admin_service.pb.h"
 #include "sluice/v1/control_service.pb.h"
 
 namespace sluice::publish {
 
 enum class Stage : uint8_t {
-  kIdle,      // Nothing on its way.
-  kOffered,   // Waiting for Prepared or Rejected.
-  kPrepared,  // Waiting for the others, then for Commit.
-  kCommitted, // Waiting for Effective.
+  kIdle,       // Nothing on its way.
+  kOffered,    // Waiting for Prepared or Rejected.
+  kPrepared,   // Waiting for the others, then for Commit.
+  kCommitted,  // Waiting for Effective.
 };
 
 struct Node {
+  // Of the newest entries of the lists below.
+  static constexpr size_t kRejectionsMax = 16;
+  static constexpr size_t kBootsMax = 8;
+
   std::string id;
   v1::Hello hello;
   std::string peer;
   uint64_t stream = 0;       // 0: not connected.
-  int64_t connected_ms = 0;  // Times are monotonic; unix_ms says so in its name.
-  int64_t last_seen_ms = 0;
+  int64_t last_seen_ms = 0;  // Times are monotonic; unix_ms says so in its name.
   int64_t last_seen_unix_ms = 0;
 
-  v1::Version version;       // What it serves, as it last said.
-  std::string base_root;     // What the next delta builds on: what it serves or will once it has read all.
+  v1::Version version;    // What it serves, as it last said.
+  std::string base_root;  // What the next delta builds on: what it serves once it has read all.
   int64_t version_since_unix_ms = 0;
 
   Stage stage = Stage::kIdle;
-  v1::Version offered;
+  v1::Version offered;  // Of the offer, or commit, that `stage` speaks of.
   bool dry_run = false;
-  int64_t prepare_deadline_ms = 0;
-  bool lagging = false;      // Missed the prepare timeout and has not caught up since.
-  bool resynced = false;     // A second Resync for the same offer ends in a rejection.
+  bool resynced = false;  // A second Resync for the same offer ends in a rejection.
+  int64_t deadline_ms = 0;
+  bool lagging = false;  // Missed its deadline and has not caught up since.
 
-  std::string rejected_root;  // Never offered again to this boot.
+  // Never offered again to this boot, unless a dry run shows that it has been mended.
+  struct Rejection {
+    std::string root;
+    std::vector<v1::ResourceError> errors;
+  };
+  std::deque<Rejection> rejections;  // Oldest first.
+  // The last one's, until a version is effective.
   std::vector<v1::ResourceError> errors;
+  std::string errors_root;
+  int commits_failed = 0;  // In a row.
 
-  v1::Report report, previous_report;
+  v1::Report report;
+  v1::Report previous_report;  // Counters only.
   int64_t report_ms = 0, previous_report_ms = 0;
-  uint64_t bytes_sent = 0;    // Of snapshots, on this stream.
-  std::string note;           // Such as: replaced by a newer process.
+  uint64_t bytes_sent = 0;  // Of snapshots, on this stream.
+  std::string note;         // Such as: took over from another process.
+  // Processes whose stream a newer process of the same name has taken over.
+  std::deque<std::string> replaced_boots;
 
   bool connected() const { return stream != 0; }
+  const Rejection* FindRejection(const std::string& root) const;
+  void NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why);
+  void ForgetRejected(const std::string& root);
 };
 
 // Reports missed before a node counts as unreachable.
@@ -54,5 +73,18 @@ inline constexpr int kReportsMissed = 3;
 // Computed from what is known at `now_ms`, never stored.
 v1::NodeStatus StatusOf(const Node& node, const v1::Version& released, int64_t now_ms,
                         int64_t report_interval_ms);
+
+// Only the state of it.
+v1::NodeStatus::State StateOf(const Node& node, const v1::Version& released, int64_t now_ms,
+                              int64_t report_interval_ms);
+
+// Keeps one node's words from filling our memory.
+void TrimReport(v1::Report* report);
+// A change between two reports.
+void NoteHealth(const v1::EndpointHealth& health, v1::Report* report);
+
+// A stranger's first words: names and labels must be short and printable, the protocol one we
+// speak.
+absl::Status CheckHello(const v1::Hello& hello);
 
 }  // namespace sluice::publish

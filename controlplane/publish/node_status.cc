@@ -59,12 +59,40 @@ void FillLoad(const Node& node, v1::NodeStatus* status) {
   status->set_p99_ms(P99(node.report, node.previous_report));
 }
 
-void SetState(v1::NodeStatus* status, v1::NodeStatus::State state, std::string reason) {
-  status->set_state(state);
-  status->set_reason(std::move(reason));
+std::string ReasonOf(const Node& node, v1::NodeStatus::State state, int64_t now_ms) {
+  switch (state) {
+    case v1::NodeStatus::UNREACHABLE:
+      if (!node.connected()) return node.note.empty() ? "its stream has ended" : node.note;
+      return fmt::format("no report for {:.1f} s",
+                         static_cast<double>(now_ms - node.last_seen_ms) / 1000);
+    case v1::NodeStatus::DRAINING:
+      return "asked to drain";
+    case v1::NodeStatus::REJECTED:
+      return node.errors.empty() ? "it refused the version" : node.errors.front().message();
+    case v1::NodeStatus::LAGGING:
+      return node.stage == Stage::kCommitted ? "it was not effective in time"
+                                             : "it did not prepare in time";
+    default:
+      return node.note;
+  }
 }
 
 }  // namespace
+
+v1::NodeStatus::State StateOf(const Node& node, const v1::Version& released, int64_t now_ms,
+                              int64_t report_interval_ms) {
+  if (!node.connected() || now_ms - node.last_seen_ms > kReportsMissed * report_interval_ms) {
+    return v1::NodeStatus::UNREACHABLE;
+  }
+  if (node.report.draining() || (node.report_ms == 0 && node.hello.draining())) {
+    return v1::NodeStatus::DRAINING;
+  }
+  if (released.root().empty() || node.version.root() == released.root()) {
+    return v1::NodeStatus::SYNCED;
+  }
+  if (node.FindRejection(released.root()) != nullptr) return v1::NodeStatus::REJECTED;
+  return node.lagging ? v1::NodeStatus::LAGGING : v1::NodeStatus::UPDATING;
+}
 
 v1::NodeStatus StatusOf(const Node& node, const v1::Version& released, int64_t now_ms,
                         int64_t report_interval_ms) {
@@ -79,25 +107,8 @@ v1::NodeStatus StatusOf(const Node& node, const v1::Version& released, int64_t n
   FillLoad(node, &status);
   for (const v1::ResourceError& error : node.errors) *status.add_errors() = error;
 
-  const int64_t silent_ms = now_ms - node.last_seen_ms;
-  if (!node.connected()) {
-    SetState(&status, v1::NodeStatus::UNREACHABLE,
-             node.note.empty() ? "its stream has ended" : node.note);
-  } else if (silent_ms > kReportsMissed * report_interval_ms) {
-    SetState(&status, v1::NodeStatus::UNREACHABLE,
-             fmt::format("no report for {:.1f} s", static_cast<double>(silent_ms) / 1000));
-  } else if (node.report.draining() || (node.report_ms == 0 && node.hello.draining())) {
-    SetState(&status, v1::NodeStatus::DRAINING, "asked to drain");
-  } else if (released.root().empty() || node.version.root() == released.root()) {
-    SetState(&status, v1::NodeStatus::SYNCED, "");
-  } else if (node.rejected_root == released.root()) {
-    SetState(&status, v1::NodeStatus::REJECTED,
-             node.errors.empty() ? "it refused the version" : node.errors.front().message());
-  } else if (node.lagging) {
-    SetState(&status, v1::NodeStatus::LAGGING, "it did not prepare in time");
-  } else {
-    SetState(&status, v1::NodeStatus::UPDATING, "");
-  }
+  status.set_state(StateOf(node, released, now_ms, report_interval_ms));
+  status.set_reason(ReasonOf(node, status.state(), now_ms));
   return status;
 }
 

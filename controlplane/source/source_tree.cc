@@ -24,12 +24,6 @@ struct CloseDirectory {
 };
 using DirectoryPtr = std::unique_ptr<DIR, CloseDirectory>;
 
-// Editors' leftovers (.x.yaml.swp, #x.yaml#, x.yaml~) have other beginnings or ends.
-bool IsYamlName(std::string_view name) {
-  return !name.starts_with('.') && !name.starts_with('#') &&
-         (name.ends_with(".yaml") || name.ends_with(".yml"));
-}
-
 absl::StatusOr<std::vector<std::string>> YamlFilesIn(const std::string& folder) {
   const DirectoryPtr directory(opendir(folder.c_str()));
   if (directory == nullptr) return base::ErrnoStatus(errno, "open the directory " + folder);
@@ -69,6 +63,11 @@ absl::Status AddFile(const std::string& path, size_t* bytes_left, v1::Document* 
 }
 
 }  // namespace
+
+bool IsYamlName(std::string_view name) {
+  return !name.starts_with('.') && !name.starts_with('#') &&
+         (name.ends_with(".yaml") || name.ends_with(".yml"));
+}
 
 absl::StatusOr<v1::Document> ReadDocument(const std::string& path) {
   struct stat status {};

@@ -69,9 +69,14 @@ absl::StatusOr<bool> Statement::Step() {
 }
 
 absl::Status Statement::Run() {
-  ASSIGN_OR_RETURN(const bool row, Step());
-  (void)row;
+  RETURN_IF_ERROR(Step().status());
+  Reset();
   return absl::OkStatus();
+}
+
+void Statement::Reset() {
+  sqlite3_reset(handle_.get());
+  next_ = 1;
 }
 
 std::string Statement::Text(int column) const {

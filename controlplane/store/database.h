@@ -23,10 +23,11 @@ class Database {
   static absl::StatusOr<Database> Open(const std::string& path);
 
   absl::Status Execute(const std::string& sql);
-  // Compiled for one use; `sql` is ours, so that an error in it is a bug.
+  // `sql` is ours, so that an error in it is a bug.
   Statement Prepare(std::string_view sql);
-  sqlite3* handle() const { return handle_.get(); }
   int64_t last_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
+  // Rows changed by the last INSERT, UPDATE or DELETE.
+  int changes() const { return sqlite3_changes(handle_.get()); }
   absl::Status Error(std::string_view doing) const;
 
  private:
@@ -45,7 +46,9 @@ class Statement {
 
   // True: there is a row. Errors end the statement.
   absl::StatusOr<bool> Step();
-  // For statements without rows.
+  // Ready to be bound and stepped again.
+  void Reset();
+  // For statements without rows; then it can be bound and run again.
   absl::Status Run();
 
   int64_t Int(int column) const { return sqlite3_column_int64(handle_.get(), column); }

@@ -6,36 +6,27 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <unordered_set>
+
 #include "common/base/clock.h"
+#include "common/base/hash.h"
 #include "common/base/status_macros.h"
+#include "controlplane/store/id_list.h"
+#include "controlplane/store/schema.h"
 
 namespace sluice::store {
 namespace {
 
-constexpr int64_t kSchemaVersion = 1;
-
-constexpr char kSchema[] = R"sql(
-CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE resource (sha256 BLOB PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL,
-                       body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE version (revision INTEGER PRIMARY KEY, root BLOB NOT NULL, created_ms INTEGER NOT NULL,
-                      author TEXT NOT NULL, message TEXT NOT NULL, source TEXT NOT NULL,
-                      state INTEGER NOT NULL, changes INTEGER NOT NULL, resource_count INTEGER NOT NULL,
-                      document BLOB NOT NULL);
-CREATE TABLE version_resource (revision INTEGER NOT NULL REFERENCES version ON DELETE CASCADE,
-                               sha256 BLOB NOT NULL REFERENCES resource,
-                               PRIMARY KEY (revision, sha256)) WITHOUT ROWID;
-CREATE INDEX version_resource_sha256 ON version_resource (sha256);
-CREATE INDEX version_root ON version (root);
-CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, unix_ms INTEGER NOT NULL, author TEXT NOT NULL,
-                    peer TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL);
-CREATE TABLE node (node_id TEXT PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
-                   hello BLOB NOT NULL) WITHOUT ROWID;
-)sql";
-
 constexpr char kColumns[] =
     "SELECT revision, root, created_ms, author, message, source, state, changes, resource_count "
     "FROM version ";
+
+absl::Status NoVersion(uint64_t revision) {
+  return absl::NotFoundError(
+      fmt::format("there is no version {}; `sluicectl history` lists them", revision));
+}
 
 }  // namespace
 
@@ -53,11 +44,37 @@ std::string_view NameOf(VersionState state) {
   __builtin_unreachable();
 }
 
-absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::string& directory) {
+namespace {
+
+// 0700, also where it was there before with more; folders above it as usual.
+absl::Status MakePrivateFolder(const std::string& directory) {
+  const std::filesystem::path parent =
+      (std::filesystem::path(directory) / "").parent_path().parent_path();
+  std::error_code error;
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
   RETURN_IF_ERROR(base::MakeDirectory(directory, 0700));
-  const std::string lock_path = directory + "/lock";
-  base::UniqueFd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid()) return base::ErrnoStatus(errno, "open " + lock_path);
+  if (chmod(directory.c_str(), 0700) != 0) return base::ErrnoStatus(errno, "chmod " + directory);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<base::UniqueFd> OpenPrivate(const std::string& path) {
+  base::UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return base::ErrnoStatus(errno, "open " + path);
+  if (fchmod(fd.get(), 0600) != 0) return base::ErrnoStatus(errno, "chmod " + path);
+  return fd;
+}
+
+absl::Status WithRemedy(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      fmt::format("{}: {}; restore it from a copy or start with an empty --data-dir",
+                                  path, std::string(status.message())));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::string& directory) {
+  RETURN_IF_ERROR(MakePrivateFolder(directory));
+  ASSIGN_OR_RETURN(base::UniqueFd lock, OpenPrivate(directory + "/lock"));
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(fmt::format(
         "the data directory {} is in use by another sluice-controller: stop it or give another "
@@ -65,41 +82,24 @@ absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::stri
         directory));
   }
   const std::string path = directory + "/sluice.db";
-  const base::UniqueFd made(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!made.valid()) return base::ErrnoStatus(errno, "open " + path);
-  ASSIGN_OR_RETURN(Database database, Database::Open(path));
+  RETURN_IF_ERROR(OpenPrivate(path).status());  // SQLite gives its other files the same mode.
+  absl::StatusOr<Database> database = Database::Open(path);
+  if (!database.ok()) return WithRemedy(path, database.status());
   std::unique_ptr<VersionStore> store(
-      new VersionStore(path, std::move(lock), std::move(database)));
+      new VersionStore(path, std::move(lock), *std::move(database)));
   if (const absl::Status status = store->Initialise(); !status.ok()) {
-    return absl::Status(status.code(),
-                        fmt::format("{}: {}; restore it from a copy or start with an empty --data-dir",
-                                    path, std::string(status.message())));
+    return WithRemedy(path, status);
   }
   return store;
 }
 
 absl::Status VersionStore::Initialise() {
-  Statement check = database_.Prepare("PRAGMA quick_check(1)");
-  ASSIGN_OR_RETURN(const bool checked, check.Step());
-  if (!checked || check.Text(0) != "ok") return absl::DataLossError("the file is damaged");
-  Statement schema = database_.Prepare("PRAGMA user_version");
-  ASSIGN_OR_RETURN(const bool has_schema, schema.Step());
-  const int64_t found = has_schema ? schema.Int(0) : 0;
-  if (found > kSchemaVersion) {
-    return absl::FailedPreconditionError(
-        fmt::format("it was written by a newer release (schema {}, this one knows {})", found,
-                    kSchemaVersion));
+  {
+    Statement check = database_.Prepare("PRAGMA quick_check(1)");
+    ASSIGN_OR_RETURN(const bool checked, check.Step());
+    if (!checked || check.Text(0) != "ok") return absl::DataLossError("the file is damaged");
   }
-  if (found == 0) {
-    Transaction transaction(database_);
-    RETURN_IF_ERROR(transaction.Begin());
-    RETURN_IF_ERROR(database_.Execute(kSchema));
-    RETURN_IF_ERROR(database_.Prepare("INSERT INTO meta VALUES ('epoch', ?)")
-                        .Bind(base::UnixMillis())
-                        .Run());
-    RETURN_IF_ERROR(database_.Execute(fmt::format("PRAGMA user_version={}", kSchemaVersion)));
-    RETURN_IF_ERROR(transaction.Commit());
-  }
+  RETURN_IF_ERROR(PrepareSchema(database_, base::UnixMillis()));
   Statement epoch = database_.Prepare("SELECT value FROM meta WHERE key = 'epoch'");
   ASSIGN_OR_RETURN(const bool has_epoch, epoch.Step());
   if (!has_epoch) return absl::DataLossError("it has no epoch");
@@ -112,13 +112,15 @@ absl::Status VersionStore::Initialise() {
 }
 
 absl::Status VersionStore::Add(StoredVersion* version, const snapshot::Resources& resources,
-                               const std::string& document) {
+                               const v1::Document& document) {
   const std::lock_guard lock(mutex_);
   Transaction transaction(database_);
   RETURN_IF_ERROR(transaction.Begin());
+  ASSIGN_OR_RETURN(const std::vector<int64_t> ids, AddResources(resources));
   RETURN_IF_ERROR(database_
-                      .Prepare("INSERT INTO version (root, created_ms, author, message, source, state, "
-                               "changes, resource_count, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                      .Prepare("INSERT INTO version (root, created_ms, author, message, source, "
+                               "state, changes, resource_count, resources) "
+                               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
                       .BindBlob(version->version.root())
                       .Bind(version->created_unix_ms)
                       .Bind(version->author)
@@ -127,22 +129,10 @@ absl::Status VersionStore::Add(StoredVersion* version, const snapshot::Resources
                       .Bind(static_cast<int64_t>(version->state))
                       .Bind(version->changes)
                       .Bind(static_cast<int64_t>(resources.size()))
-                      .BindBlob(document)
+                      .BindBlob(EncodeIds(ids))
                       .Run());
   const int64_t revision = database_.last_id();
-  for (const auto& resource : resources) {
-    RETURN_IF_ERROR(database_.Prepare("INSERT OR IGNORE INTO resource VALUES (?, ?, ?, ?)")
-                        .BindBlob(resource->sha256())
-                        .Bind(static_cast<int64_t>(resource->kind()))
-                        .Bind(resource->name())
-                        .BindBlob(resource->body())
-                        .Run());
-    RETURN_IF_ERROR(database_.Prepare("INSERT INTO version_resource VALUES (?, ?)")
-                        .Bind(revision)
-                        .BindBlob(resource->sha256())
-                        .Run());
-  }
-  RETURN_IF_ERROR(Prune());
+  RETURN_IF_ERROR(AddFiles(revision, document));
   RETURN_IF_ERROR(transaction.Commit());
   version->version.set_epoch(epoch_);
   version->version.set_revision(static_cast<uint64_t>(revision));
@@ -150,18 +140,82 @@ absl::Status VersionStore::Add(StoredVersion* version, const snapshot::Resources
   return absl::OkStatus();
 }
 
-// The current version stays, however old.
+// Row numbers, sorted.
+absl::StatusOr<std::vector<int64_t>> VersionStore::AddResources(
+    const snapshot::Resources& resources) {
+  Statement find = database_.Prepare("SELECT id FROM resource WHERE sha256 = ?");
+  Statement insert = database_.Prepare(
+      "INSERT INTO resource (sha256, kind, name, body) VALUES (?, ?, ?, ?)");
+  std::vector<int64_t> ids;
+  for (const auto& resource : resources) {
+    ASSIGN_OR_RETURN(const bool known, find.BindBlob(resource->sha256()).Step());
+    if (known) ids.push_back(find.Int(0));
+    find.Reset();
+    if (known) continue;
+    RETURN_IF_ERROR(insert.BindBlob(resource->sha256())
+                        .Bind(static_cast<int64_t>(resource->kind()))
+                        .Bind(resource->name())
+                        .BindBlob(resource->body())
+                        .Run());
+    ids.push_back(database_.last_id());
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+absl::Status VersionStore::AddFiles(int64_t revision, const v1::Document& document) {
+  Statement insert =
+      database_.Prepare("INSERT OR IGNORE INTO file (sha256, content) VALUES (?, ?)");
+  Statement link = database_.Prepare(
+      "INSERT INTO version_file SELECT ?, ?, ?, id FROM file WHERE sha256 = ?");
+  int64_t position = 0;
+  for (const v1::SourceFile& file : document.files()) {
+    const std::string hash = base::Sha256(file.content());
+    RETURN_IF_ERROR(insert.BindBlob(hash).BindBlob(file.content()).Run());
+    RETURN_IF_ERROR(
+        link.Bind(revision).Bind(position++).Bind(file.path()).BindBlob(hash).Run());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status VersionStore::Prune() {
+  const std::lock_guard lock(mutex_);
+  Transaction transaction(database_);
+  RETURN_IF_ERROR(transaction.Begin());
+  {
+    Statement count = database_.Prepare("SELECT count(*) FROM version");
+    RETURN_IF_ERROR(count.Step().status());
+    if (count.Int(0) < kVersionsKept + kVersionsSlack) return absl::OkStatus();
+  }
   RETURN_IF_ERROR(database_
-                      .Prepare("DELETE FROM version WHERE state <> ? AND revision <= "
-                               "(SELECT max(revision) FROM version) - ?")
+                      .Prepare("DELETE FROM version WHERE state <> ? AND revision <= (SELECT revision "
+                               "FROM version ORDER BY revision DESC LIMIT 1 OFFSET ?)")
                       .Bind(static_cast<int64_t>(VersionState::kCurrent))
                       .Bind(int64_t{kVersionsKept})
                       .Run());
-  if (sqlite3_changes(database_.handle()) == 0) return absl::OkStatus();
-  return database_.Execute(
-      "DELETE FROM resource WHERE NOT EXISTS "
-      "(SELECT 1 FROM version_resource WHERE version_resource.sha256 = resource.sha256)");
+  RETURN_IF_ERROR(DropUnused());
+  return transaction.Commit();
+}
+
+absl::Status VersionStore::DropUnused() {
+  std::unordered_set<int64_t> used;
+  Statement lists = database_.Prepare("SELECT resources FROM version");
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool row, lists.Step());
+    if (!row) break;
+    ASSIGN_OR_RETURN(const std::vector<int64_t> ids, DecodeIds(lists.Text(0)));
+    used.insert(ids.begin(), ids.end());
+  }
+  std::vector<int64_t> unused;
+  Statement rows = database_.Prepare("SELECT id FROM resource");
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool row, rows.Step());
+    if (!row) break;
+    if (!used.contains(rows.Int(0))) unused.push_back(rows.Int(0));
+  }
+  Statement drop = database_.Prepare("DELETE FROM resource WHERE id = ?");
+  for (const int64_t id : unused) RETURN_IF_ERROR(drop.Bind(id).Run());
+  return database_.Execute("DELETE FROM file WHERE id NOT IN (SELECT file FROM version_file)");
 }
 
 absl::Status VersionStore::SetState(uint64_t revision, VersionState state) {
@@ -207,9 +261,7 @@ absl::StatusOr<std::vector<StoredVersion>> VersionStore::Select(std::string_view
 
 absl::StatusOr<StoredVersion> VersionStore::Get(uint64_t revision) const {
   ASSIGN_OR_RETURN(auto versions, Select("WHERE revision = ?", static_cast<int64_t>(revision), 1));
-  if (versions.empty()) {
-    return absl::NotFoundError(fmt::format("there is no version {}; `sluicectl history` lists them", revision));
-  }
+  if (versions.empty()) return NoVersion(revision);
   return versions.front();
 }
 
@@ -226,32 +278,51 @@ absl::StatusOr<std::vector<StoredVersion>> VersionStore::List(int limit) const {
 
 absl::StatusOr<snapshot::Resources> VersionStore::Resources(uint64_t revision) const {
   const std::lock_guard lock(mutex_);
-  Statement rows = database_.Prepare(
-      "SELECT kind, name, body, resource.sha256 FROM version_resource JOIN resource USING (sha256) "
-      "WHERE revision = ?");
-  rows.Bind(static_cast<int64_t>(revision));
+  Statement list = database_.Prepare("SELECT resources FROM version WHERE revision = ?");
+  ASSIGN_OR_RETURN(const bool found, list.Bind(static_cast<int64_t>(revision)).Step());
+  if (!found) return NoVersion(revision);
+  ASSIGN_OR_RETURN(const std::vector<int64_t> ids, DecodeIds(list.Text(0)));
+  Statement one = database_.Prepare("SELECT kind, name, body, sha256 FROM resource WHERE id = ?");
   snapshot::Resources resources;
-  for (;;) {
-    ASSIGN_OR_RETURN(const bool row, rows.Step());
-    if (!row) break;
+  for (const int64_t id : ids) {
+    ASSIGN_OR_RETURN(const bool row, one.Bind(id).Step());
+    if (!row) {
+      return absl::DataLossError(fmt::format("a resource of version {} is missing", revision));
+    }
     auto resource = std::make_shared<v1::Resource>();
-    resource->set_kind(static_cast<v1::ResourceKind>(rows.Int(0)));
-    resource->set_name(rows.Text(1));
-    resource->set_body(rows.Text(2));
-    resource->set_sha256(rows.Text(3));
+    resource->set_kind(static_cast<v1::ResourceKind>(one.Int(0)));
+    resource->set_name(one.Text(1));
+    resource->set_body(one.Text(2));
+    resource->set_sha256(one.Text(3));
     resources.push_back(std::move(resource));
+    one.Reset();
   }
   RETURN_IF_ERROR(snapshot::SortAndCheck(&resources));
   return resources;
 }
 
-absl::StatusOr<std::string> VersionStore::Document(uint64_t revision) const {
+absl::StatusOr<v1::Document> VersionStore::Document(uint64_t revision) const {
+  RETURN_IF_ERROR(Get(revision).status());
   const std::lock_guard lock(mutex_);
-  Statement rows = database_.Prepare("SELECT document FROM version WHERE revision = ?");
+  Statement rows = database_.Prepare(
+      "SELECT path, content FROM version_file JOIN file ON file.id = version_file.file "
+      "WHERE revision = ? ORDER BY position");
   rows.Bind(static_cast<int64_t>(revision));
-  ASSIGN_OR_RETURN(const bool row, rows.Step());
-  if (!row) return absl::NotFoundError(fmt::format("there is no version {}", revision));
-  return rows.Text(0);
+  v1::Document document;
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool row, rows.Step());
+    if (!row) return document;
+    v1::SourceFile& file = *document.add_files();
+    file.set_path(rows.Text(0));
+    file.set_content(rows.Text(1));
+  }
+}
+
+absl::StatusOr<int64_t> VersionStore::CountVersions() const {
+  const std::lock_guard lock(mutex_);
+  Statement count = database_.Prepare("SELECT count(*) FROM version");
+  RETURN_IF_ERROR(count.Step().status());
+  return count.Int(0);
 }
 
 absl::StatusOr<uint64_t> VersionStore::RevisionOfRoot(const std::string& root) const {

@@ -1,7 +1,8 @@
 // Every version, the audit log and the nodes seen, on disk.
 //
-// Thread-safe. A write that returned OK survives kill -9 and the machine's sudden end. Resources are kept
-// once however many versions have them.
+// Thread-safe. A write that returned OK survives kill -9 and the machine's sudden end. Resources
+// and files of documents are kept once however many versions have them. There are private keys in
+// it: the folder is for its owner only.
 #pragma once
 
 #include <memory>
@@ -37,33 +38,42 @@ struct KnownNode {
 class VersionStore {
  public:
   static constexpr int kVersionsKept = 1000;
+  // Room beyond kVersionsKept, so that what old versions alone had is looked for once in a while.
+  static constexpr int kVersionsSlack = 16;
   static constexpr int kAuditKept = 100'000;
 
-  // Makes `directory` (0700). Refuses a directory that another controller uses, a file of a newer schema and a
-  // damaged one, each by name.
+  // Makes `directory` (0700). Refuses a directory that another controller uses, a file of a newer
+  // schema and a damaged one, each by name.
   static absl::StatusOr<std::unique_ptr<VersionStore>> Open(const std::string& directory);
 
   // Given at the first start and never changed: tells versions of one store from another's.
   uint64_t epoch() const { return epoch_; }
 
-  // Adds a version with the next revision; `version->version` is filled but for the root, which must be set.
+  // Adds a version with the next revision; `version->version` is filled but for the root, which
+  // must be set. Of the document its files are kept; what is sent along with them (keys) is in the
+  // resources.
   absl::Status Add(StoredVersion* version, const snapshot::Resources& resources,
-                   const std::string& document);
+                   const v1::Document& document);
   // At most one version is kCurrent: making one so supersedes the other, in one transaction.
   absl::Status SetState(uint64_t revision, VersionState state);
+  // Forgets all but the newest kVersionsKept versions and what only they had, once there are
+  // kVersionsSlack more. The current one stays, however old. For after a change, not during one.
+  absl::Status Prune();
 
   absl::StatusOr<StoredVersion> Get(uint64_t revision) const;
   // kNotFound if there is none yet.
   absl::StatusOr<StoredVersion> Current() const;
   absl::StatusOr<std::vector<StoredVersion>> List(int limit) const;  // Newest first.
   absl::StatusOr<snapshot::Resources> Resources(uint64_t revision) const;
-  // Serialised v1::Document it was made from.
-  absl::StatusOr<std::string> Document(uint64_t revision) const;
+  // What it was made from.
+  absl::StatusOr<v1::Document> Document(uint64_t revision) const;
   // The newest version with this root; kNotFound.
   absl::StatusOr<uint64_t> RevisionOfRoot(const std::string& root) const;
 
   absl::Status Audit(const v1::AuditEntry& entry);
   absl::StatusOr<std::vector<v1::AuditEntry>> ListAudit(int limit) const;
+
+  absl::StatusOr<int64_t> CountVersions() const;
 
   absl::Status SeeNode(const std::string& node_id, const std::string& hello, int64_t now_unix_ms);
   absl::Status ForgetNode(const std::string& node_id);
@@ -75,7 +85,9 @@ class VersionStore {
   VersionStore(std::string path, base::UniqueFd lock, Database database)
       : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
   absl::Status Initialise();
-  absl::Status Prune();
+  absl::Status AddFiles(int64_t revision, const v1::Document& document);
+  absl::StatusOr<std::vector<int64_t>> AddResources(const snapshot::Resources& resources);
+  absl::Status DropUnused();
   absl::StatusOr<std::vector<StoredVersion>> Select(std::string_view condition, int64_t argument,
                                                     int limit) const;
 

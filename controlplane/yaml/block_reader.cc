@@ -20,7 +20,7 @@ using google::protobuf::Reflection;
 // Longer keys are nobody's slip of the pen.
 constexpr size_t kSuggestedBytesMax = 64;
 
-std::string_view KindText(Node node) {
+std::string_view KindText(YamlNode node) {
   switch (node.kind()) {
     case NodeKind::kList:
       return "a list";
@@ -117,7 +117,7 @@ size_t Found::IndexOf(std::string_view key) const {
   return static_cast<size_t>(known - block_->keys.data());
 }
 
-Node Found::value(std::string_view key) const { return values_[IndexOf(key)]; }
+YamlNode Found::value(std::string_view key) const { return values_[IndexOf(key)]; }
 
 std::string_view Found::text(std::string_view key) const {
   const size_t i = IndexOf(key);
@@ -150,7 +150,7 @@ const std::vector<BlockReader::FieldPath>& BlockReader::FieldsOf(const Block& bl
   return entry->second;
 }
 
-Found BlockReader::Read(const Block& block, Node node, const Path& path, Message* message,
+Found BlockReader::Read(const Block& block, YamlNode node, const Path& path, Message* message,
                         FieldPlaces* places, const std::string& prefix) {
   Found found(block, node);
   if (node.kind() != NodeKind::kMapping) {
@@ -169,8 +169,8 @@ Found BlockReader::Read(const Block& block, Node node, const Path& path, Message
   }
   const std::vector<FieldPath>& fields = FieldsOf(block);
   const Target target{message, places, prefix};
-  for (Node key_node = node.first(); key_node;) {
-    const Node value = key_node.next_in(node);
+  for (YamlNode key_node = node.first(); key_node;) {
+    const YamlNode value = key_node.next_in(node);
     if (!value) break;
     if (key_node.kind() == NodeKind::kScalar) {
       const Path key_path(path, key_node.text());
@@ -218,7 +218,7 @@ void BlockReader::ApplyDefault(const Key& key, const FieldPath& field, Message* 
   SetScalar(holder, field.back(), key.initial, number);
 }
 
-bool BlockReader::ExpectList(Node node, const Path& path, size_t items_max) {
+bool BlockReader::ExpectList(YamlNode node, const Path& path, size_t items_max) {
   if (node.kind() == NodeKind::kRefused) return false;
   if (node.kind() == NodeKind::kNull) {
     return Refuse(node, path, "the key has no value; give it one, or remove it");
@@ -228,18 +228,18 @@ bool BlockReader::ExpectList(Node node, const Path& path, size_t items_max) {
                   fmt::format("must be a list ('- ...' lines), not {}", KindText(node)));
   }
   size_t items = 0;
-  for (Node item = node.first(); item; item = item.next_in(node)) ++items;
+  for (YamlNode item = node.first(); item; item = item.next_in(node)) ++items;
   if (items <= items_max) return true;
   return Refuse(node, path,
                 fmt::format("{} entries are too many; {} are allowed", items, items_max));
 }
 
-bool BlockReader::Refuse(Node node, const Path& path, std::string_view message) {
+bool BlockReader::Refuse(YamlNode node, const Path& path, std::string_view message) {
   problems_->Error(node.place(), path.ToString(), message);
   return false;
 }
 
-void BlockReader::ReportUnknownKey(const Block& block, Node key, const Path& path) {
+void BlockReader::ReportUnknownKey(const Block& block, YamlNode key, const Path& path) {
   const std::string_view nearest = NearestKey(key.text(), block);
   if (!nearest.empty()) {
     Refuse(key, path,
@@ -268,7 +268,7 @@ void BlockReader::CheckExactlyOne(Found* found, const Path& path) {
          fmt::format("'{}' and '{}' exclude each other; keep one", given[0], given[1]));
 }
 
-bool BlockReader::ReadKey(const Key& key, const FieldPath& field, Node node, const Path& path,
+bool BlockReader::ReadKey(const Key& key, const FieldPath& field, YamlNode node, const Path& path,
                           const Target& target) {
   if (node.kind() == NodeKind::kRefused) return false;
   if (node.kind() == NodeKind::kNull) {
@@ -302,7 +302,7 @@ bool BlockReader::ReadKey(const Key& key, const FieldPath& field, Node node, con
   return true;
 }
 
-bool BlockReader::ReadList(const Key& key, const FieldPath& field, Node node, const Path& path,
+bool BlockReader::ReadList(const Key& key, const FieldPath& field, YamlNode node, const Path& path,
                            const Target& target) {
   if (key.kind == KeyKind::kBlocks && field.empty()) return true;  // Read by hand.
   if (!ExpectList(node, path)) return false;
@@ -313,7 +313,7 @@ bool BlockReader::ReadList(const Key& key, const FieldPath& field, Node node, co
                                                  : KeyKind::kChoice;
   bool valid = true;
   size_t index = 0;
-  for (Node item = node.first(); item; item = item.next_in(node), ++index) {
+  for (YamlNode item = node.first(); item; item = item.next_in(node), ++index) {
     const Path item_path(path, index);
     const std::string at = fmt::format("{}{}[{}]", target.prefix, key.field, index);
     if (key.kind == KeyKind::kBlocks) {
@@ -335,7 +335,7 @@ bool BlockReader::ReadList(const Key& key, const FieldPath& field, Node node, co
   return valid;
 }
 
-bool BlockReader::ReadTextMap(const Key& key, Node node, const Path& path) {
+bool BlockReader::ReadTextMap(const Key& key, YamlNode node, const Path& path) {
   if (node.kind() != NodeKind::kMapping) {
     return Refuse(node, path,
                   fmt::format("must be a mapping (key: value), not {}", KindText(node)));
@@ -343,8 +343,8 @@ bool BlockReader::ReadTextMap(const Key& key, Node node, const Path& path) {
   Key value_key = key;
   value_key.kind = KeyKind::kText;
   bool valid = true;
-  for (Node name = node.first(); name;) {
-    const Node value = name.next_in(node);
+  for (YamlNode name = node.first(); name;) {
+    const YamlNode value = name.next_in(node);
     if (!value) break;
     Value ignored;
     const std::string_view text = name.kind() == NodeKind::kScalar ? name.text() : "?";
@@ -354,7 +354,7 @@ bool BlockReader::ReadTextMap(const Key& key, Node node, const Path& path) {
   return valid;
 }
 
-bool BlockReader::ReadScalar(const Key& key, Node node, const Path& path, Value* value) {
+bool BlockReader::ReadScalar(const Key& key, YamlNode node, const Path& path, Value* value) {
   if (node.kind() == NodeKind::kRefused) return false;
   if (node.kind() == NodeKind::kNull) return Refuse(node, path, "the value is empty; give it one");
   const bool is_text = key.kind == KeyKind::kText || key.kind == KeyKind::kChoice;

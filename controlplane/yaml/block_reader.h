@@ -46,26 +46,26 @@ inline constexpr size_t kKeysOfBlockMax = 16;
 // The values a mapping gave to the keys of its block.
 class Found {
  public:
-  Found(const Block& block, Node node) : block_(&block), node_(node) {}
+  Found(const Block& block, YamlNode node) : block_(&block), node_(node) {}
 
   bool has(std::string_view key) const { return static_cast<bool>(value(key)); }
   // What was written, also when it was refused; absent if nothing was.
-  Node value(std::string_view key) const;
+  YamlNode value(std::string_view key) const;
   // Of a valid text; empty otherwise.
   std::string_view text(std::string_view key) const;
   // Of a valid integer; `otherwise` if absent or refused.
   int64_t integer(std::string_view key, int64_t otherwise) const;
   // Nothing was refused here or below.
   bool valid() const { return valid_; }
-  Node node() const { return node_; }
+  YamlNode node() const { return node_; }
 
  private:
   friend class BlockReader;
   size_t IndexOf(std::string_view key) const;
 
   const Block* block_;
-  Node node_;
-  std::array<Node, kKeysOfBlockMax> values_;
+  YamlNode node_;
+  std::array<YamlNode, kKeysOfBlockMax> values_;
   std::array<bool, kKeysOfBlockMax> refused_{};
   bool valid_ = true;
 };
@@ -76,14 +76,14 @@ class BlockReader {
 
   // Keys with a `field` go into `message` (null for blocks without one), with their defaults where
   // they are left out. `places`, if not null, learns of every field written, under `prefix`.
-  Found Read(const Block& block, Node node, const Path& path, google::protobuf::Message* message,
-             FieldPlaces* places, const std::string& prefix);
+  Found Read(const Block& block, YamlNode node, const Path& path,
+             google::protobuf::Message* message, FieldPlaces* places, const std::string& prefix);
 
   // The defaults of a block that is left out as a whole.
   void ApplyDefaults(const Block& block, google::protobuf::Message* message);
 
   // False, and an error, unless `node` is a list (of at most kListItemsMax, or `items_max`).
-  bool ExpectList(Node node, const Path& path, size_t items_max = kListItemsMax);
+  bool ExpectList(YamlNode node, const Path& path, size_t items_max = kListItemsMax);
 
  private:
   using FieldPath = std::vector<const google::protobuf::FieldDescriptor*>;
@@ -99,15 +99,15 @@ class BlockReader {
 
   const std::vector<FieldPath>& FieldsOf(const Block& block);
   void ApplyDefault(const Key& key, const FieldPath& field, google::protobuf::Message* message);
-  bool ReadKey(const Key& key, const FieldPath& field, Node node, const Path& path,
+  bool ReadKey(const Key& key, const FieldPath& field, YamlNode node, const Path& path,
                const Target& target);
-  bool ReadList(const Key& key, const FieldPath& field, Node node, const Path& path,
+  bool ReadList(const Key& key, const FieldPath& field, YamlNode node, const Path& path,
                 const Target& target);
-  bool ReadTextMap(const Key& key, Node node, const Path& path);
-  bool ReadScalar(const Key& key, Node node, const Path& path, Value* value);
-  void ReportUnknownKey(const Block& block, Node key, const Path& path);
+  bool ReadTextMap(const Key& key, YamlNode node, const Path& path);
+  bool ReadScalar(const Key& key, YamlNode node, const Path& path, Value* value);
+  void ReportUnknownKey(const Block& block, YamlNode key, const Path& path);
   void CheckExactlyOne(Found* found, const Path& path);
-  bool Refuse(Node node, const Path& path, std::string_view message);
+  bool Refuse(YamlNode node, const Path& path, std::string_view message);
 
   Problems* const problems_;
   std::unordered_map<const Block*, std::vector<FieldPath>> fields_;

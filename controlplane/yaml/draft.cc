@@ -26,14 +26,14 @@ class DraftReader {
         services_(&reader_, &upstreams_, &certificates_, draft, problems) {}
 
   void ReadFile(std::string_view content, uint32_t file) {
-    Text text;
+    PreparedText text;
     if (!PrepareText(content, file, &text, problems_)) return;
     const std::unique_ptr<const Tree> tree = Tree::Parse(text, file, problems_);
     if (tree == nullptr) {
       ++unread_;
       return;
     }
-    const Node root = tree->root();
+    const YamlNode root = tree->root();
     if (!root || root.kind() == NodeKind::kNull) {
       ++empty_;
       if (files_ > 1) problems_->Warn({file, 0, 0}, "", "the file is empty");
@@ -54,7 +54,7 @@ class DraftReader {
   }
 
  private:
-  void ReadRoot(Node root) {
+  void ReadRoot(YamlNode root) {
     const Path path;
     const Found found = reader_.Read(kDocumentBlock, root, path, nullptr, nullptr, "");
     if (root.kind() != NodeKind::kMapping) return;
@@ -64,27 +64,27 @@ class DraftReader {
     ReadSettings(kLogging, found, path, "logging", &draft_->settings, "");
     // Shared upstreams first: of two definitions that differ, the one in a route is the odd one.
     ForEach(found, path, "upstreams",
-            [this](Node node, const Path& at) { upstreams_.ReadShared(node, at); });
+            [this](YamlNode node, const Path& at) { upstreams_.ReadShared(node, at); });
     services_given_ |= found.has("services");
     ForEach(found, path, "services",
-            [this](Node node, const Path& at) { services_.Read(node, at); });
-    ForEach(found, path, "tests", [this](Node node, const Path& at) { ReadTest(node, at); });
+            [this](YamlNode node, const Path& at) { services_.Read(node, at); });
+    ForEach(found, path, "tests", [this](YamlNode node, const Path& at) { ReadTest(node, at); });
   }
 
   template <typename Each>
   void ForEach(const Found& found, const Path& path, std::string_view key, Each each) {
-    const Node list = found.value(key);
+    const YamlNode list = found.value(key);
     const Path list_path(path, key);
     if (!list || list.kind() == NodeKind::kNull || !reader_.ExpectList(list, list_path)) return;
     size_t index = 0;
-    for (Node item = list.first(); item; item = item.next_in(list), ++index) {
+    for (YamlNode item = list.first(); item; item = item.next_in(list), ++index) {
       each(item, Path(list_path, index));
     }
   }
 
   // False when the block is left out, or was given before.
   bool Enter(const Found& found, const Path& path, std::string_view key) {
-    const Node node = found.value(key);
+    const YamlNode node = found.value(key);
     if (!node || node.kind() == NodeKind::kNull) return false;
     for (const Mention& block : blocks_) {
       if (block.text != key) continue;
@@ -108,9 +108,9 @@ class DraftReader {
 
   void ReadServer(const Found& document, const Path& path) {
     if (!ReadSettings(kServer, document, path, "server", &draft_->settings, "")) return;
-    const Node list = ValueOf(document.value("server"), "trusted_proxies");
+    const YamlNode list = ValueOf(document.value("server"), "trusted_proxies");
     if (!list || list.kind() != NodeKind::kList) return;
-    for (Node item = list.first(); item; item = item.next_in(list)) {
+    for (YamlNode item = list.first(); item; item = item.next_in(list)) {
       if (IsText(item)) trusted_proxies_.emplace_back(item.text());
     }
   }
@@ -138,7 +138,7 @@ class DraftReader {
     }
   }
 
-  void ReadTest(Node node, const Path& path) {
+  void ReadTest(YamlNode node, const Path& path) {
     TestDraft test;
     const Found found = reader_.Read(kTest, node, path, nullptr, nullptr, "");
     if (node.kind() != NodeKind::kMapping) return;
@@ -149,7 +149,7 @@ class DraftReader {
     draft_->tests.push_back(std::move(test));
   }
 
-  bool ReadTestRequest(Node node, const Path& path, TestDraft* test) {
+  bool ReadTestRequest(YamlNode node, const Path& path, TestDraft* test) {
     if (!node || node.kind() == NodeKind::kNull) return false;
     const Found found = reader_.Read(kTestRequest, node, path, nullptr, nullptr, "");
     if (!found.valid()) return false;
@@ -158,10 +158,10 @@ class DraftReader {
     test->request.set_url(test->url.text);
     test->request.set_service(test->service.text);
     test->request.set_method(found.has("method") ? std::string(found.text("method")) : "GET");
-    const Node headers = found.value("headers");
+    const YamlNode headers = found.value("headers");
     if (!headers) return true;
-    for (Node name = headers.first(); name;) {
-      const Node value = name.next_in(headers);
+    for (YamlNode name = headers.first(); name;) {
+      const YamlNode value = name.next_in(headers);
       if (!value) break;
       test->request.add_headers(fmt::format("{}: {}", name.text(), value.text()));
       name = value.next_in(headers);
@@ -169,7 +169,7 @@ class DraftReader {
     return true;
   }
 
-  bool ReadTestExpect(Node node, const Path& path, TestDraft* test) {
+  bool ReadTestExpect(YamlNode node, const Path& path, TestDraft* test) {
     if (!node || node.kind() == NodeKind::kNull) return false;
     const Found found = reader_.Read(kTestExpect, node, path, nullptr, nullptr, "");
     if (!found.valid()) return false;

@@ -38,33 +38,33 @@ std::string_view Plain(std::string_view parser_message) {
 
 }  // namespace
 
-NodeKind Node::kind() const { return tree_->nodes_[index_].kind; }
+NodeKind YamlNode::kind() const { return tree_->nodes_[index_].kind; }
 
-std::string_view Node::text() const {
+std::string_view YamlNode::text() const {
   const Tree::Data& data = tree_->nodes_[index_];
   return {data.text, data.text_bytes};
 }
 
-bool Node::quoted() const { return tree_->nodes_[index_].quoted; }
+bool YamlNode::quoted() const { return tree_->nodes_[index_].quoted; }
 
-Place Node::place() const {
+Place YamlNode::place() const {
   const Tree::Data& data = tree_->nodes_[index_];
   return {tree_->file_, data.line, data.column};
 }
 
-Node Node::first() const {
-  return tree_->nodes_[index_].end > index_ + 1 ? Node(tree_, index_ + 1) : Node();
+YamlNode YamlNode::first() const {
+  return tree_->nodes_[index_].end > index_ + 1 ? YamlNode(tree_, index_ + 1) : YamlNode();
 }
 
-Node Node::next_in(Node parent) const {
+YamlNode YamlNode::next_in(YamlNode parent) const {
   const uint32_t next = tree_->nodes_[index_].end;
-  return next < tree_->nodes_[parent.index_].end ? Node(tree_, next) : Node();
+  return next < tree_->nodes_[parent.index_].end ? YamlNode(tree_, next) : YamlNode();
 }
 
-Node ValueOf(Node mapping, std::string_view wanted) {
+YamlNode ValueOf(YamlNode mapping, std::string_view wanted) {
   if (!mapping || mapping.kind() != NodeKind::kMapping) return {};
-  for (Node key = mapping.first(); key;) {
-    const Node value = key.next_in(mapping);
+  for (YamlNode key = mapping.first(); key;) {
+    const YamlNode value = key.next_in(mapping);
     if (!value) return {};
     if (key.kind() == NodeKind::kScalar && key.text() == wanted) return value;
     key = value.next_in(mapping);
@@ -72,7 +72,8 @@ Node ValueOf(Node mapping, std::string_view wanted) {
   return {};
 }
 
-std::unique_ptr<const Tree> Tree::Parse(const Text& text, uint32_t file, Problems* problems) {
+std::unique_ptr<const Tree> Tree::Parse(const PreparedText& text, uint32_t file,
+                                        Problems* problems) {
   std::unique_ptr<Tree> tree(new Tree(file));
   MeteredInput input(text.bytes);
   TreeBuilder builder(text, tree.get(), &input, problems);

@@ -35,10 +35,10 @@ enum class NodeKind : uint8_t {
 class Tree;
 
 // Valid as long as its tree. A default-constructed one stands for what is absent.
-class Node {
+class YamlNode {
  public:
-  Node() = default;
-  Node(const Tree* tree, uint32_t index) : tree_(tree), index_(index) {}
+  YamlNode() = default;
+  YamlNode(const Tree* tree, uint32_t index) : tree_(tree), index_(index) {}
 
   explicit operator bool() const { return tree_ != nullptr; }
   NodeKind kind() const;
@@ -47,9 +47,9 @@ class Node {
   Place place() const;
 
   // Children in order: of a list its items; of a mapping key, value, key, value.
-  // for (Node child = node.first(); child; child = child.next_in(node)) ...
-  Node first() const;
-  Node next_in(Node parent) const;
+  // for (YamlNode child = node.first(); child; child = child.next_in(node)) ...
+  YamlNode first() const;
+  YamlNode next_in(YamlNode parent) const;
 
  private:
   const Tree* tree_ = nullptr;
@@ -57,19 +57,20 @@ class Node {
 };
 
 // The value of `key` in a mapping; absent if there is none, or `mapping` is something else.
-Node ValueOf(Node mapping, std::string_view key);
+YamlNode ValueOf(YamlNode mapping, std::string_view key);
 
 class Tree {
  public:
   // Null when the text cannot be read as YAML; else the tree, in which what was refused is
   // kRefused. `text` must outlive the tree. An empty document is a tree whose root is absent or
   // kNull.
-  static std::unique_ptr<const Tree> Parse(const Text& text, uint32_t file, Problems* problems);
+  static std::unique_ptr<const Tree> Parse(const PreparedText& text, uint32_t file,
+                                           Problems* problems);
 
-  Node root() const { return nodes_.empty() ? Node() : Node(this, 0); }
+  YamlNode root() const { return nodes_.empty() ? YamlNode() : YamlNode(this, 0); }
 
  private:
-  friend class Node;
+  friend class YamlNode;
   friend class TreeBuilder;
 
   struct Data {

@@ -11,7 +11,7 @@ namespace {
 
 std::string FirstProblem(std::string_view yaml) {
   Problems problems({"t"});
-  Text text;
+  PreparedText text;
   if (PrepareText(yaml, 0, &text, &problems)) Tree::Parse(text, 0, &problems);
   const auto sorted = problems.Sorted();
   if (sorted.empty()) return "";
@@ -20,19 +20,19 @@ std::string FirstProblem(std::string_view yaml) {
 
 TEST(NodeTest, ValuesKeepTheirPlacesAndTexts) {
   Problems problems({"t"});
-  Text text;
+  PreparedText text;
   ASSERT_TRUE(PrepareText("a: 'it''s'\nb:\n  - \"x\\ny\"\n  - |\n    z\n", 0, &text, &problems));
   const auto tree = Tree::Parse(text, 0, &problems);
   ASSERT_NE(tree, nullptr);
-  const Node a = ValueOf(tree->root(), "a");
+  const YamlNode a = ValueOf(tree->root(), "a");
   EXPECT_EQ(a.text(), "it's");
   EXPECT_TRUE(a.quoted());
   EXPECT_EQ(a.place(), (Place{0, 1, 4}));
-  const Node list = ValueOf(tree->root(), "b");
-  const Node first = list.first();
+  const YamlNode list = ValueOf(tree->root(), "b");
+  const YamlNode first = list.first();
   EXPECT_EQ(first.text(), "x\ny");
   EXPECT_EQ(first.place(), (Place{0, 3, 5}));
-  const Node second = first.next_in(list);
+  const YamlNode second = first.next_in(list);
   EXPECT_EQ(second.text(), "z\n");
   EXPECT_FALSE(second.next_in(list));
   EXPECT_FALSE(ValueOf(tree->root(), "c"));

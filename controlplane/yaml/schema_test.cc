@@ -44,17 +44,18 @@ TEST(SchemaTest, ReferenceInDocsIsCurrent) {
 }
 
 // A YAML value as JSON, plain scalars by the rules of YAML 1.2's core schema.
-Json ToJson(Node node) {
+Json ToJson(YamlNode node) {
   switch (node.kind()) {
     case NodeKind::kList: {
       Json list = Json::array();
-      for (Node item = node.first(); item; item = item.next_in(node)) list.push_back(ToJson(item));
+      for (YamlNode item = node.first(); item; item = item.next_in(node))
+        list.push_back(ToJson(item));
       return list;
     }
     case NodeKind::kMapping: {
       Json object = Json::object();
-      for (Node key = node.first(); key;) {
-        const Node value = key.next_in(node);
+      for (YamlNode key = node.first(); key;) {
+        const YamlNode value = key.next_in(node);
         object[std::string(key.text())] = ToJson(value);
         key = value.next_in(node);
       }
@@ -130,7 +131,7 @@ void Check(const Json& schema, const Json& value, const std::string& at,
 
 std::vector<std::string> CheckText(const std::string& yaml) {
   Problems problems({"test"});
-  Text text;
+  PreparedText text;
   EXPECT_TRUE(PrepareText(yaml, 0, &text, &problems));
   const auto tree = Tree::Parse(text, 0, &problems);
   EXPECT_NE(tree, nullptr);
@@ -184,7 +185,7 @@ void ExpectShown(const Block& block, const std::vector<Json>& values) {
 TEST(SchemaTest, FullExampleShowsEveryKey) {
   const std::string yaml = FileText(std::string(SLUICE_SOURCE_DIR) + "/deploy/examples/full.yaml");
   Problems problems({"full.yaml"});
-  Text text;
+  PreparedText text;
   ASSERT_TRUE(PrepareText(yaml, 0, &text, &problems));
   const auto tree = Tree::Parse(text, 0, &problems);
   ASSERT_NE(tree, nullptr);

@@ -52,7 +52,7 @@ bool ServiceReader::NoteName(const Mention& name, std::string_view what, NamesSe
   return false;
 }
 
-void ServiceReader::Read(Node node, const Path& path) {
+void ServiceReader::Read(YamlNode node, const Path& path) {
   ServiceDraft service;
   const Found found =
       reader_->Read(kService, node, path, &service.listener, &service.listener_places, "");
@@ -60,14 +60,15 @@ void ServiceReader::Read(Node node, const Path& path) {
   service.name = MentionOf(found, path, "name");
   CheckLimits(found.value("limits"), Path(path, "limits"), service.listener.mutable_limits());
   ReadTls(found.value("tls"), Path(path, "tls"), &service.listener);
-  if (const Node routes = found.value("routes")) ReadRoutes(routes, Path(path, "routes"), &service);
+  if (const YamlNode routes = found.value("routes"))
+    ReadRoutes(routes, Path(path, "routes"), &service);
   if (service.name.text.empty() || !NoteName(service.name, "service", &services_seen_)) return;
   service.routes.set_service(service.name.text);
   draft_->services.push_back(std::move(service));
 }
 
-void ServiceReader::CheckLimits(Node node, const Path& path, v1::DownstreamLimits* limits) {
-  const Node target = ValueOf(node, "target_bytes");
+void ServiceReader::CheckLimits(YamlNode node, const Path& path, v1::DownstreamLimits* limits) {
+  const YamlNode target = ValueOf(node, "target_bytes");
   if (!target) {
     limits->set_target_bytes(std::min(kTargetBytes, limits->header_bytes()));
   } else if (limits->header_bytes() > 0 && limits->target_bytes() > limits->header_bytes()) {
@@ -77,12 +78,12 @@ void ServiceReader::CheckLimits(Node node, const Path& path, v1::DownstreamLimit
   }
 }
 
-void ServiceReader::ReadTls(Node node, const Path& path, v1::Listener* listener) {
+void ServiceReader::ReadTls(YamlNode node, const Path& path, v1::Listener* listener) {
   if (!node || node.kind() != NodeKind::kMapping) return;
-  const Node certificate = ValueOf(node, "cert_path");
-  const Node key = ValueOf(node, "key_path");
+  const YamlNode certificate = ValueOf(node, "cert_path");
+  const YamlNode key = ValueOf(node, "key_path");
   if (static_cast<bool>(certificate) != static_cast<bool>(key)) {
-    const Node given = certificate ? certificate : key;
+    const YamlNode given = certificate ? certificate : key;
     problems_->Error(
         given.place(), Path(path, certificate ? "cert_path" : "key_path").ToString(),
         fmt::format("'{}' is missing beside it", certificate ? "key_path" : "cert_path"));
@@ -90,11 +91,11 @@ void ServiceReader::ReadTls(Node node, const Path& path, v1::Listener* listener)
     AddCertificate(MentionOf(certificate, Path(path, "cert_path")),
                    MentionOf(key, Path(path, "key_path")), listener);
   }
-  const Node list = ValueOf(node, "certificates");
+  const YamlNode list = ValueOf(node, "certificates");
   const Path list_path(path, "certificates");
   if (list && reader_->ExpectList(list, list_path)) {
     size_t index = 0;
-    for (Node item = list.first(); item; item = item.next_in(list), ++index) {
+    for (YamlNode item = list.first(); item; item = item.next_in(list), ++index) {
       const Path item_path(list_path, index);
       const Found found = reader_->Read(kCertificate, item, item_path, nullptr, nullptr, "");
       if (!found.valid()) continue;
@@ -120,23 +121,24 @@ void ServiceReader::AddCertificate(const Mention& certificate, const Mention& ke
   listener->mutable_tls()->add_certificates(name);
 }
 
-void ServiceReader::ReadRoutes(Node list, const Path& path, ServiceDraft* service) {
+void ServiceReader::ReadRoutes(YamlNode list, const Path& path, ServiceDraft* service) {
   if (!reader_->ExpectList(list, path, kRoutesMax)) return;
   NamesSeen seen;
   size_t index = 0;
-  for (Node node = list.first(); node; node = node.next_in(list), ++index) {
+  for (YamlNode node = list.first(); node; node = node.next_in(list), ++index) {
     ReadRoute(node, Path(path, index), service, &seen);
   }
 }
 
-void ServiceReader::ReadRoute(Node node, const Path& path, ServiceDraft* service, NamesSeen* seen) {
+void ServiceReader::ReadRoute(YamlNode node, const Path& path, ServiceDraft* service,
+                              NamesSeen* seen) {
   FieldPlaces& places = service->route_places;
   v1::Route& route = *service->routes.add_routes();
   const std::string field = fmt::format("routes[{}]", service->routes.routes_size() - 1);
   const std::string prefix = field + ".";
   places.emplace_back(field, node.place());
   // Set first, so that the defaults of a route that forwards are filled in.
-  const Node upstreams = ValueOf(node, "upstreams");
+  const YamlNode upstreams = ValueOf(node, "upstreams");
   if (upstreams) route.mutable_forward();
   const Found found = reader_->Read(kRoute, node, path, &route, &places, prefix);
   service->route_names.push_back({route.name(), node.place(), path.ToString()});
@@ -151,7 +153,7 @@ void ServiceReader::ReadRoute(Node node, const Path& path, ServiceDraft* service
   CheckRoute(found, path, &route);
 }
 
-void ServiceReader::ReadUpstreams(Node list, const Path& path, v1::Forward* forward,
+void ServiceReader::ReadUpstreams(YamlNode list, const Path& path, v1::Forward* forward,
                                   FieldPlaces* places, const std::string& prefix) {
   if (!reader_->ExpectList(list, path)) return;
   if (!list.first()) {
@@ -162,7 +164,7 @@ void ServiceReader::ReadUpstreams(Node list, const Path& path, v1::Forward* forw
   uint64_t weights = 0;
   bool all_read = true;
   size_t index = 0;
-  for (Node item = list.first(); item; item = item.next_in(list), ++index) {
+  for (YamlNode item = list.first(); item; item = item.next_in(list), ++index) {
     const Path item_path(path, index);
     std::optional<v1::WeightedCluster> choice = upstreams_->ReadInRoute(item, item_path);
     if (!choice) {

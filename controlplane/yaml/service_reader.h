@@ -24,17 +24,17 @@ class ServiceReader {
         problems_(problems) {}
 
   // An entry of `services`.
-  void Read(Node node, const Path& path);
+  void Read(YamlNode node, const Path& path);
 
  private:
   using NamesSeen = std::unordered_map<std::string, Place>;
 
-  void CheckLimits(Node node, const Path& path, v1::DownstreamLimits* limits);
-  void ReadTls(Node node, const Path& path, v1::Listener* listener);
+  void CheckLimits(YamlNode node, const Path& path, v1::DownstreamLimits* limits);
+  void ReadTls(YamlNode node, const Path& path, v1::Listener* listener);
   void AddCertificate(const Mention& certificate, const Mention& key, v1::Listener* listener);
-  void ReadRoutes(Node list, const Path& path, ServiceDraft* service);
-  void ReadRoute(Node node, const Path& path, ServiceDraft* service, NamesSeen* seen);
-  void ReadUpstreams(Node list, const Path& path, v1::Forward* forward, FieldPlaces* places,
+  void ReadRoutes(YamlNode list, const Path& path, ServiceDraft* service);
+  void ReadRoute(YamlNode node, const Path& path, ServiceDraft* service, NamesSeen* seen);
+  void ReadUpstreams(YamlNode list, const Path& path, v1::Forward* forward, FieldPlaces* places,
                      const std::string& prefix);
   void CheckRoute(const Found& found, const Path& path, v1::Route* route);
   // False, and an error, when `name` was seen before.

@@ -23,7 +23,7 @@ class Scan {
   Scan(std::string_view bytes, uint32_t file) : bytes_(bytes), place_{file, 1, 1} {}
 
   // Empty when all is well, else what is wrong at place().
-  std::string Run(Text* text) {
+  std::string Run(PreparedText* text) {
     bool indentation = true;
     while (at_ < bytes_.size()) {
       const auto byte = static_cast<uint8_t>(bytes_[at_]);
@@ -68,7 +68,7 @@ class Scan {
     return {};
   }
 
-  void NoteTab(Text* text) {
+  void NoteTab(PreparedText* text) {
     if (tab_line_ == place_.line || text->tab_lines.size() >= kTabLinesMax) return;
     tab_line_ = place_.line;
     // A line of nothing but blanks, or a comment, indents nothing.
@@ -98,7 +98,7 @@ std::string WithLineFeedsOnly(std::string_view bytes) {
 
 }  // namespace
 
-bool PrepareText(std::string_view bytes, uint32_t file, Text* text, Problems* problems) {
+bool PrepareText(std::string_view bytes, uint32_t file, PreparedText* text, Problems* problems) {
   if (IsUtf16(bytes)) {
     problems->Error({file, 1, 1}, "", "the file is UTF-16; save it as UTF-8");
     return false;

@@ -11,7 +11,7 @@
 namespace sluice::yaml {
 
 // What the scan of the bytes leaves behind.
-struct Text {
+struct PreparedText {
   std::string_view bytes;  // Of the file, or of `normalized`.
   std::string normalized;  // Only for files with CRLF line ends.
   bool ascii = true;       // Columns in bytes are columns in characters.
@@ -24,6 +24,6 @@ struct Text {
 inline constexpr size_t kTabLinesMax = 1000;
 
 // False, and an error at the place, for bytes no YAML file can have. `bytes` must outlive `*text`.
-bool PrepareText(std::string_view bytes, uint32_t file, Text* text, Problems* problems);
+bool PrepareText(std::string_view bytes, uint32_t file, PreparedText* text, Problems* problems);
 
 }  // namespace sluice::yaml

@@ -55,7 +55,8 @@ MeteredInput::int_type MeteredInput::underflow() {
   return traits_type::to_int_type(*begin);
 }
 
-TreeBuilder::TreeBuilder(const Text& text, Tree* tree, MeteredInput* input, Problems* problems)
+TreeBuilder::TreeBuilder(const PreparedText& text, Tree* tree, MeteredInput* input,
+                         Problems* problems)
     : text_(text), tree_(tree), input_(input), problems_(problems) {}
 
 void TreeBuilder::Stop(const YAML::Mark& mark, std::string_view message) {
@@ -216,10 +217,10 @@ void TreeBuilder::KeepText(const std::string& value, size_t position, Tree::Data
 }
 
 void TreeBuilder::CheckKeys(uint32_t mapping) {
-  const Node node(tree_, mapping);
-  std::vector<Node> keys;
-  for (Node key = node.first(); key;) {
-    const Node value = key.next_in(node);
+  const YamlNode node(tree_, mapping);
+  std::vector<YamlNode> keys;
+  for (YamlNode key = node.first(); key;) {
+    const YamlNode value = key.next_in(node);
     if (key.kind() == NodeKind::kScalar) {
       keys.push_back(key);
       if (key.text() == "<<" && !key.quoted()) {
@@ -233,7 +234,7 @@ void TreeBuilder::CheckKeys(uint32_t mapping) {
     if (!value) break;
     key = value.next_in(node);
   }
-  const auto report = [&](Node again, Node before) {
+  const auto report = [&](YamlNode again, YamlNode before) {
     problems_->Error(again.place(), "",
                      fmt::format("key {} is given twice, first at {}", Quoted(again.text()),
                                  problems_->Format(before.place())));
@@ -248,9 +249,9 @@ void TreeBuilder::CheckKeys(uint32_t mapping) {
     }
     return;
   }
-  absl::flat_hash_map<std::string_view, Node> seen;
+  absl::flat_hash_map<std::string_view, YamlNode> seen;
   seen.reserve(keys.size());
-  for (const Node key : keys) {
+  for (const YamlNode key : keys) {
     const auto [found, inserted] = seen.emplace(key.text(), key);
     if (!inserted) report(key, found->second);
   }

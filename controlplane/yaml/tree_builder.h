@@ -44,7 +44,7 @@ class MeteredInput : public std::streambuf {
 
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(const Text& text, Tree* tree, MeteredInput* input, Problems* problems);
+  TreeBuilder(const PreparedText& text, Tree* tree, MeteredInput* input, Problems* problems);
 
   bool stopped() const { return stopped_; }
   // Reports and ignores all that follows.
@@ -79,7 +79,7 @@ class TreeBuilder : public YAML::EventHandler {
   bool CheckLastQuoteIsClosed();
   Place PlaceOf(const YAML::Mark& mark);
 
-  const Text& text_;
+  const PreparedText& text_;
   Tree* const tree_;
   MeteredInput* const input_;
   Problems* const problems_;

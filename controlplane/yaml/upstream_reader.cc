@@ -21,14 +21,16 @@ bool IsReference(const Block& block, const Found& found) {
 
 }  // namespace
 
-bool IsText(Node node) { return node && node.kind() == NodeKind::kScalar && !node.text().empty(); }
+bool IsText(YamlNode node) {
+  return node && node.kind() == NodeKind::kScalar && !node.text().empty();
+}
 
-Mention MentionOf(Node node, const Path& path) {
+Mention MentionOf(YamlNode node, const Path& path) {
   return {std::string(node.text()), node.place(), path.ToString()};
 }
 
 Mention MentionOf(const Found& found, const Path& path, std::string_view key) {
-  const Node value = found.value(key);
+  const YamlNode value = found.value(key);
   return {std::string(found.text(key)), value ? value.place() : found.node().place(),
           Path(path, key).ToString()};
 }
@@ -49,12 +51,12 @@ std::string CertificateCollector::Add(Mention certificate, Mention key) {
   return name;
 }
 
-void UpstreamReader::ReadShared(Node node, const Path& path) {
+void UpstreamReader::ReadShared(YamlNode node, const Path& path) {
   int64_t weight = 0;
   ReadEntry(kSharedUpstream, node, path, true, &weight);
 }
 
-std::optional<v1::WeightedCluster> UpstreamReader::ReadInRoute(Node node, const Path& path) {
+std::optional<v1::WeightedCluster> UpstreamReader::ReadInRoute(YamlNode node, const Path& path) {
   int64_t weight = 1;
   std::optional<Mention> name = ReadEntry(kUpstream, node, path, false, &weight);
   if (!name) return std::nullopt;
@@ -65,8 +67,8 @@ std::optional<v1::WeightedCluster> UpstreamReader::ReadInRoute(Node node, const 
   return choice;
 }
 
-std::optional<Mention> UpstreamReader::ReadEntry(const Block& block, Node node, const Path& path,
-                                                 bool shared, int64_t* weight) {
+std::optional<Mention> UpstreamReader::ReadEntry(const Block& block, YamlNode node,
+                                                 const Path& path, bool shared, int64_t* weight) {
   UpstreamDraft upstream;
   const Found found = reader_->Read(block, node, path, &upstream.cluster, &upstream.places, "");
   if (found.node().kind() != NodeKind::kMapping || found.text("name").empty()) return std::nullopt;
@@ -111,17 +113,17 @@ void UpstreamReader::Define(UpstreamDraft upstream, const Found& found) {
 
 void UpstreamReader::CheckNodes(const Found& upstream, const Path& path,
                                 const v1::Cluster& cluster) {
-  const Node list = upstream.value("nodes");
+  const YamlNode list = upstream.value("nodes");
   if (!list || list.kind() != NodeKind::kList) return;
   const Path list_path(path, "nodes");
   if (!list.first()) {
     problems_->Error(list.place(), list_path.ToString(),
                      "the upstream has no node; give one at least");
   }
-  std::unordered_map<std::string_view, Node> seen;
+  std::unordered_map<std::string_view, YamlNode> seen;
   size_t index = 0;
-  for (Node node = list.first(); node; node = node.next_in(list), ++index) {
-    const Node addr = ValueOf(node, "addr");
+  for (YamlNode node = list.first(); node; node = node.next_in(list), ++index) {
+    const YamlNode addr = ValueOf(node, "addr");
     if (!IsText(addr) || index >= static_cast<size_t>(cluster.endpoints_size())) continue;
     const auto [first, inserted] = seen.emplace(addr.text(), addr);
     if (inserted) continue;
@@ -136,7 +138,7 @@ void UpstreamReader::CheckHealthCheck(const Found& upstream, const Path& path,
                                       v1::Cluster* cluster) {
   if (!cluster->has_health_check()) return;
   v1::HealthCheck& check = *cluster->mutable_health_check();
-  const Node timeout = ValueOf(upstream.value("health_check"), "timeout");
+  const YamlNode timeout = ValueOf(upstream.value("health_check"), "timeout");
   if (!timeout) {
     check.set_timeout_ms(std::min(kHealthCheckTimeoutMs, check.interval_ms()));
   } else if (check.timeout_ms() > check.interval_ms() && check.interval_ms() > 0) {
@@ -148,19 +150,19 @@ void UpstreamReader::CheckHealthCheck(const Found& upstream, const Path& path,
 }
 
 void UpstreamReader::ReadTlsFiles(const Found& upstream, const Path& path, UpstreamDraft* draft) {
-  const Node tls = upstream.value("tls");
+  const YamlNode tls = upstream.value("tls");
   if (!tls || tls.kind() != NodeKind::kMapping) return;
   const Path block(path, "tls");
-  if (const Node ca = ValueOf(tls, "ca_path"); IsText(ca)) {
+  if (const YamlNode ca = ValueOf(tls, "ca_path"); IsText(ca)) {
     draft->ca = MentionOf(ca, Path(block, "ca_path"));
   }
-  const Node certificate = ValueOf(tls, "cert_path");
-  const Node key = ValueOf(tls, "key_path");
+  const YamlNode certificate = ValueOf(tls, "cert_path");
+  const YamlNode key = ValueOf(tls, "key_path");
   if (IsText(certificate) && IsText(key)) {
     draft->cluster.mutable_tls()->set_client_certificate(certificates_->Add(
         MentionOf(certificate, Path(block, "cert_path")), MentionOf(key, Path(block, "key_path"))));
   } else if (static_cast<bool>(certificate) != static_cast<bool>(key)) {
-    const Node given = certificate ? certificate : key;
+    const YamlNode given = certificate ? certificate : key;
     problems_->Error(
         given.place(), Path(block, certificate ? "cert_path" : "key_path").ToString(),
         fmt::format("'{}' is missing beside it", certificate ? "key_path" : "cert_path"));

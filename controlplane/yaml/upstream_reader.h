@@ -30,15 +30,15 @@ class UpstreamReader {
       : reader_(reader), certificates_(certificates), draft_(draft), problems_(problems) {}
 
   // An entry of the top-level list.
-  void ReadShared(Node node, const Path& path);
+  void ReadShared(YamlNode node, const Path& path);
 
   // An entry of a route's list: a definition, or a reference by name. Nothing when it has no usable
   // name.
-  std::optional<v1::WeightedCluster> ReadInRoute(Node node, const Path& path);
+  std::optional<v1::WeightedCluster> ReadInRoute(YamlNode node, const Path& path);
 
  private:
   // Reads name and content; a definition is added to the draft.
-  std::optional<Mention> ReadEntry(const Block& block, Node node, const Path& path, bool shared,
+  std::optional<Mention> ReadEntry(const Block& block, YamlNode node, const Path& path, bool shared,
                                    int64_t* weight);
   void Define(UpstreamDraft upstream, const Found& found);
   void ReadTlsFiles(const Found& upstream, const Path& path, UpstreamDraft* draft);
@@ -59,8 +59,8 @@ class UpstreamReader {
 };
 
 // A text that is not empty.
-bool IsText(Node node);
-Mention MentionOf(Node text, const Path& path);
+bool IsText(YamlNode node);
+Mention MentionOf(YamlNode text, const Path& path);
 // The value of `key` with its place.
 Mention MentionOf(const Found& found, const Path& path, std::string_view key);
 

@@ -53,9 +53,9 @@ web::Response AdminServer::Answer(const std::string& address, const web::Request
 }
 
 absl::Status AdminServer::OpenInto(const std::string& address, Listeners* listeners) {
-  auto opened = HttpListener::Open(
-      context_, address,
-      [this, address](const web::Request& request) { return Answer(address, request); });
+  auto opened = HttpListener::Open(context_, address, [this, address](const web::Request& request) {
+    return Answer(address, request);
+  });
   if (!opened.ok()) return opened.status();
   (*listeners)[address] = *std::move(opened);
   return absl::OkStatus();
@@ -103,8 +103,8 @@ absl::Status AdminServer::Commit() {
   if (!prepared_.has_value()) return absl::OkStatus();
   Prepared prepared = *std::move(prepared_);
   prepared_.reset();
-  const bool moved = prepared.addresses.admin != serving_.admin ||
-                     prepared.addresses.metrics != serving_.metrics;
+  const bool moved =
+      prepared.addresses.admin != serving_.admin || prepared.addresses.metrics != serving_.metrics;
   serving_ = prepared.addresses;
   open_.merge(prepared.listeners);
   std::erase_if(open_, [this](const auto& entry) { return !serving_.Has(entry.first); });

@@ -50,8 +50,8 @@ web::Response AnswerTo(const web::Handler& handler, const Message& request) {
   if (IsForged(request)) return Plain(403, "refused: sent by a page of another site\n");
   const bool head = request.method() == bhttp::verb::head;
   try {
-    return handler({.method = head ? "GET" : View(request.method_string()),
-                    .target = View(request.target())});
+    return handler(
+        {.method = head ? "GET" : View(request.method_string()), .target = View(request.target())});
   } catch (const std::exception& problem) {
     base::LogError("admin {}: {}", View(request.target()), problem.what());
     return Plain(500, "this failed; the log says why\n");
@@ -107,9 +107,10 @@ class HttpListener::Impl::Connection : public std::enable_shared_from_this<Conne
     parser_->header_limit(kRequestBytesMax);
     parser_->body_limit(kRequestBytesMax);
     stream_.expires_after(kRequestTimeout);
-    bhttp::async_read(
-        stream_, buffer_, *parser_,
-        [self = shared_from_this()](const beast::error_code& error, size_t) { self->OnRead(error); });
+    bhttp::async_read(stream_, buffer_, *parser_,
+                      [self = shared_from_this()](const beast::error_code& error, size_t) {
+                        self->OnRead(error);
+                      });
   }
 
   bool idle() const { return idle_; }
@@ -129,7 +130,8 @@ class HttpListener::Impl::Connection : public std::enable_shared_from_this<Conne
       return;
     }
     const bool is_http = error.category() == make_error_code(bhttp::error::bad_method).category();
-    if (!is_http || error == bhttp::error::end_of_stream || error == bhttp::error::partial_message) {
+    if (!is_http || error == bhttp::error::end_of_stream ||
+        error == bhttp::error::partial_message) {
       return;
     }
     Write(AnswerToError(error), false, false);
@@ -147,9 +149,10 @@ class HttpListener::Impl::Connection : public std::enable_shared_from_this<Conne
     response_.content_length(answer.body.size());
     if (!head) response_.body() = std::move(answer.body);
     stream_.expires_after(kRequestTimeout);
-    bhttp::async_write(
-        stream_, response_,
-        [self = shared_from_this()](const beast::error_code& error, size_t) { self->OnWritten(error); });
+    bhttp::async_write(stream_, response_,
+                       [self = shared_from_this()](const beast::error_code& error, size_t) {
+                         self->OnWritten(error);
+                       });
   }
 
   void OnWritten(const beast::error_code& error) {

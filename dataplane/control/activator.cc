@@ -10,6 +10,20 @@
 #include "common/config/validate.h"
 
 namespace sluice::control {
+namespace {
+
+// The first, and how many there are.
+std::string Describe(const std::vector<v1::ResourceError>& errors) {
+  const v1::ResourceError& first = errors.front();
+  std::string text =
+      fmt::format("{} {}: ", snapshot::KindName(first.resource().kind()), first.resource().name());
+  if (!first.field().empty()) text += first.field() + ": ";
+  text += first.message();
+  if (errors.size() > 1) text += fmt::format(" (and {} more)", errors.size() - 1);
+  return text;
+}
+
+}  // namespace
 
 Activator::Activator(Dataplane& dataplane, admin::AdminServer* admin, SnapshotCache* cache,
                      ActivatorOptions options)
@@ -36,11 +50,7 @@ std::vector<v1::ResourceError> Activator::Prepare(snapshot::Resources resources,
   }
   compile_micros_ = base::MonotonicMicros() - started;
   if (!errors.empty()) {
-    NoteError(fmt::format("version {} rejected: {} {}: {}: {}{}", version.revision(),
-                          snapshot::KindName(errors.front().resource().kind()),
-                          errors.front().resource().name(), errors.front().field(),
-                          errors.front().message(),
-                          errors.size() > 1 ? fmt::format(" (and {} more)", errors.size() - 1) : ""));
+    NoteError(fmt::format("version {} rejected: {}", version.revision(), Describe(errors)));
     return errors;
   }
   prepared_ = std::move(resources);

@@ -52,7 +52,7 @@ class Activator {
   const std::string& prepared_root() const { return prepared_version_.root(); }
 
   int64_t compile_micros() const { return compile_micros_; }  // Of the last Prepare.
-  int64_t swap_micros() const { return swap_micros_; }        // Of the last commit, until effective.
+  int64_t swap_micros() const { return swap_micros_; }  // Of the last commit, until effective.
 
   // The last things that went wrong, newest last.
   static constexpr size_t kErrorsKept = 16;
@@ -75,9 +75,9 @@ class Activator {
   v1::Version active_version_, prepared_version_;
   snapshot::Resources active_, prepared_;
   v1::Settings prepared_settings_;
-  std::string log_level_, log_format_;  // As the settings last said.
-  uint64_t commits_ = 0;                // Number of the newest commit.
-  uint64_t effective_commit_ = 0;       // The newest that is effective.
+  std::string log_level_, log_format_;                 // As the settings last said.
+  uint64_t commits_ = 0;                               // Number of the newest commit.
+  uint64_t effective_commit_ = 0;                      // The newest that is effective.
   std::vector<std::function<void()>> when_effective_;  // What waits for the newest commit.
   int64_t compile_micros_ = 0, swap_micros_ = 0;
   std::deque<std::string> last_errors_;

@@ -68,6 +68,7 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
 
   void Connect() {
     if (stopped_ || stream_ != nullptr || options_.controllers.empty()) return;
+    live_->FreeFinished();
     address_ = options_.controllers[next_controller_ % options_.controllers.size()];
     auto channel = MakeChannel(options_, address_);
     if (!channel.ok()) {
@@ -227,8 +228,8 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
 
   void AwaitWelcome() {
     welcome_timer_.expires_after(options_.welcome_timeout);
-    welcome_timer_.async_wait([weak = weak_from_this(), generation = generation_](
-                                  const boost::system::error_code& error) {
+    welcome_timer_.async_wait([weak = weak_from_this(),
+                               generation = generation_](const boost::system::error_code& error) {
       const auto self = weak.lock();
       if (error || self == nullptr || generation != self->generation_) return;
       if (self->stream_ == nullptr || self->connected()) return;
@@ -241,8 +242,8 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
     // Jitter keeps a thousand proxies from reporting in step.
     const double interval_ms = session_->report_interval_ms() * (0.8 + 0.4 * random_.Unit());
     report_timer_.expires_after(milliseconds(static_cast<int64_t>(interval_ms)));
-    report_timer_.async_wait([weak = weak_from_this(), generation = generation_](
-                                 const boost::system::error_code& error) {
+    report_timer_.async_wait([weak = weak_from_this(),
+                              generation = generation_](const boost::system::error_code& error) {
       const auto self = weak.lock();
       if (error || self == nullptr || generation != self->generation_) return;
       if (!self->connected()) return;

@@ -7,30 +7,45 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "sluice/v1/control_service.grpc.pb.h"
 
 namespace sluice::control {
 
-// Counts the streams that gRPC still knows, so that their owner can wait for the last.
+// Counts the streams that gRPC still knows, so that their owner can wait for the last, and takes
+// over their channels: whoever lets go of the last channel ends gRPC's threads and joins them, so
+// it must not be one of those.
 class LiveStreams {
  public:
   void Add() {
     const std::lock_guard lock(mutex_);
     ++count_;
   }
-  void Remove() {
+  void Remove(std::shared_ptr<grpc::Channel> channel) {
     const std::lock_guard lock(mutex_);
+    finished_.push_back(std::move(channel));
     if (--count_ == 0) none_.notify_all();
   }
+  // Only its owner calls these.
+  void FreeFinished() {
+    std::vector<std::shared_ptr<grpc::Channel>> finished;  // Freed when the lock is not held.
+    const std::lock_guard lock(mutex_);
+    finished.swap(finished_);
+  }
   void WaitForNone() {
-    std::unique_lock lock(mutex_);
-    none_.wait(lock, [this] { return count_ == 0; });
+    {
+      std::unique_lock lock(mutex_);
+      none_.wait(lock, [this] { return count_ == 0; });
+    }
+    FreeFinished();
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable none_;
+  std::vector<std::shared_ptr<grpc::Channel>> finished_;
   int count_ = 0;
 };
 
@@ -44,11 +59,13 @@ struct StreamEvents {
 
 // Its owner calls it from one thread, and exactly once Finish or Cancel, after which it must not be
 // touched: it deletes itself when gRPC has called OnDone.
-class ControlStream final : public grpc::ClientBidiReactor<v1::ProxyMessage, v1::ControllerMessage> {
+class ControlStream final
+    : public grpc::ClientBidiReactor<v1::ProxyMessage, v1::ControllerMessage> {
  public:
   ControlStream(std::shared_ptr<grpc::Channel> channel, StreamEvents events,
                 std::shared_ptr<LiveStreams> live)
-      : stub_(v1::ControlService::NewStub(std::move(channel))),
+      : channel_(std::move(channel)),
+        stub_(v1::ControlService::NewStub(channel_)),
         events_(std::move(events)),
         live_(std::move(live)) {
     live_->Add();
@@ -86,14 +103,16 @@ class ControlStream final : public grpc::ClientBidiReactor<v1::ProxyMessage, v1:
   }
   void OnDone(const grpc::Status& status) override {
     const std::shared_ptr<LiveStreams> live = live_;
+    std::shared_ptr<grpc::Channel> channel = channel_;
     events_.on_done(status);
     delete this;
-    live->Remove();
+    live->Remove(std::move(channel));
   }
 
  private:
   ~ControlStream() override = default;
 
+  const std::shared_ptr<grpc::Channel> channel_;
   grpc::ClientContext context_;
   const std::unique_ptr<v1::ControlService::Stub> stub_;
   const StreamEvents events_;

@@ -1,5 +1,5 @@
-// What the control thread asks of the serving side; server.cc implements it. Every call is made on the
-// control thread.
+// What the control thread asks of the serving side; server.cc implements it. Every call is made on
+// the control thread.
 #pragma once
 
 #include <functional>
@@ -16,16 +16,17 @@ class Dataplane {
  public:
   virtual ~Dataplane() = default;
 
-  // Compiles the snapshot whole: route tables, TLS contexts, sockets bound (not yet listening). Traffic is
-  // not touched. Empty: ready, and kept until Commit, Discard or the next Prepare.
-  virtual std::vector<v1::ResourceError> Prepare(config::ParsedSnapshot parsed, const v1::Version& version) = 0;
+  // Compiles the snapshot whole: route tables, TLS contexts, sockets bound (not yet listening).
+  // Traffic is not touched. Empty: ready, and kept until Commit, Discard or the next Prepare.
+  virtual std::vector<v1::ResourceError> Prepare(config::ParsedSnapshot parsed,
+                                                 const v1::Version& version) = 0;
   virtual void Discard() = 0;
-  // Puts the prepared snapshot into service. `on_effective` runs on the control thread when every worker
-  // serves it.
+  // Puts the prepared snapshot into service. `on_effective` runs on the control thread when every
+  // worker serves it.
   virtual void Commit(std::function<void()> on_effective) = 0;
 
-  // Stop accepting (listening sockets closed after their queues are emptied), answer Connection: close,
-  // finish. Undrain listens again.
+  // Stop accepting (listening sockets closed after their queues are emptied), answer Connection:
+  // close, finish. Undrain listens again.
   virtual void SetDraining(bool draining) = 0;
   virtual bool draining() const = 0;
   virtual bool serving() const = 0;  // A snapshot is effective.

@@ -1,5 +1,5 @@
-// Which route of the snapshot this proxy serves a request takes, and which endpoints follow, with the health
-// this proxy sees.
+// Which route of the snapshot this proxy serves a request takes, and which endpoints follow, with
+// the health this proxy sees.
 #pragma once
 
 #include "absl/status/statusor.h"

@@ -80,9 +80,9 @@ class Session {
   Dataplane& dataplane_;
   const CommandHandler on_command_;
   const Send send_;
-  v1::Offer offer_;  // The newest.
+  v1::Offer offer_;                                // The newest.
   std::optional<snapshot::DeltaDecoder> decoder_;  // While chunks of offer_ are awaited.
-  std::optional<v1::Rejected> rejected_;           // The answer to offer_, should it be asked again.
+  std::optional<v1::Rejected> rejected_;  // The answer to offer_, should it be asked again.
   uint32_t report_interval_ms_ = 2000;
   bool welcomed_ = false;
   std::optional<uint32_t> retry_after_ms_;

@@ -13,9 +13,9 @@ namespace {
 
 using snapshot::Resources;
 using testing::FakeDataplane;
+using ::testing::HasSubstr;
 using testing::SnapshotWith;
 using testing::VersionOf;
-using ::testing::HasSubstr;
 using Case = v1::ProxyMessage::MessageCase;
 
 class SessionTest : public ::testing::Test {
@@ -333,7 +333,10 @@ TEST_F(SessionTest, EndOfTheStreamGivesUpWhatIsPreparedNotWhatIsCommitted) {
 
 TEST_F(SessionTest, UnknownMessagesAreIgnored) {
   v1::ControllerMessage message;
-  ASSERT_TRUE(message.ParseFromString(std::string("\xfa\x07\x03" "abc", 6)));  // Field 127.
+  ASSERT_TRUE(
+      message.ParseFromString(std::string("\xfa\x07\x03"
+                                          "abc",
+                                          6)));  // Field 127.
   session_->OnMessage(message);
   EXPECT_TRUE(sent_.empty());
   Deliver(one_, 1);
@@ -368,9 +371,11 @@ TEST_F(SessionTest, AnswerTooLargeForAMessageIsAnError) {
 
 TEST_F(SessionTest, WelcomeSetsTheReportIntervalWithinLimits) {
   EXPECT_FALSE(session_->welcomed());
-  for (const auto& [asked, got] : std::map<uint32_t, uint32_t>{
-           {0, 2000}, {1, Session::kReportIntervalMsMin}, {500, 500},
-           {4'000'000'000u, Session::kReportIntervalMsMax}}) {
+  for (const auto& [asked, got] :
+       std::map<uint32_t, uint32_t>{{0, 2000},
+                                    {1, Session::kReportIntervalMsMin},
+                                    {500, 500},
+                                    {4'000'000'000u, Session::kReportIntervalMsMax}}) {
     Begin();
     v1::ControllerMessage message;
     message.mutable_welcome()->set_report_interval_ms(asked);

@@ -90,6 +90,20 @@ inline snapshot::Resources SnapshotWith(const std::string& body,
   return SnapshotOf(settings, routes);
 }
 
+// About a megabyte: several chunks.
+inline snapshot::Resources LargeSnapshot() {
+  v1::RouteTable routes;
+  routes.set_service("web");
+  for (int i = 0; i < 1000; ++i) {
+    v1::Route& route = *routes.add_routes();
+    route.set_name(fmt::format("route-{}", i));
+    route.set_path_prefix(fmt::format("/{}", i));
+    route.mutable_respond()->set_status(200);
+    route.mutable_respond()->set_body(std::string(1000, 'b'));
+  }
+  return SnapshotOf({}, routes);
+}
+
 inline v1::Version VersionOf(const snapshot::Resources& resources, uint64_t revision) {
   v1::Version version;
   version.set_epoch(1);

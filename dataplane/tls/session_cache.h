@@ -1,5 +1,6 @@
-// TLS sessions a client may resume, the newest for each server name. OpenSSL does not hand over tickets
-// that TLS 1.2 servers renew while resuming: there a full handshake follows when the first ticket dies.
+// TLS sessions a client may resume, the newest for each server name. OpenSSL does not hand over
+// tickets that TLS 1.2 servers renew while resuming: there a full handshake follows when the first
+// ticket dies.
 //
 // Thread-safe; locked once for a new session and once for a new connection, never while bytes flow.
 #pragma once

@@ -59,7 +59,7 @@ int RoundRobin::Pick(uint64_t /*hash*/, const TriedEndpoints& tried) {
     Put(turn);
   }
   for (uint32_t i = 0; i < passed_over_count; ++i) Put(passed_over[i]);
-  if (now_ >= kTurn << 20) [[unlikely]]
+  if (now_ >= kTimeMax) [[unlikely]]
     Rebase();
   return picked;
 }

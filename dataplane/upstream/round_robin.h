@@ -21,6 +21,11 @@ class RoundRobin {
   void SetUsable(std::span<const uint32_t> usable);
   int Pick(uint64_t hash, const TriedEndpoints& tried);
 
+  // Virtual time of the last pick. It is set back before it reaches kTimeMax, far from overflow.
+  uint64_t now() const { return now_; }
+  static constexpr uint64_t kTurn = uint64_t{1} << 32;
+  static constexpr uint64_t kTimeMax = kTurn << 20;
+
  private:
   struct Turn {
     uint64_t due;   // Virtual time; kTurn is one turn of weight 1.
@@ -34,8 +39,6 @@ class RoundRobin {
   void Put(const Turn& turn);
   Turn TakeFirst();
   void Rebase();
-
-  static constexpr uint64_t kTurn = uint64_t{1} << 32;
 
   const std::span<const EndpointLoad> endpoints_;
   std::vector<Turn> all_;   // By index: the last known turn of endpoints not in heap_.

@@ -1,0 +1,65 @@
+#include "controlplane/admin/admin_pages.h"
+
+#include <gmock/gmock.h>
+
+#include "controlplane/admin/metrics_table.h"
+#include "controlplane/apply/testing_setup.h"
+
+namespace sluice::admin {
+namespace {
+
+using apply::testing::ControllerSetup;
+using ::testing::HasSubstr;
+
+class AdminPagesTest : public ::testing::Test {
+ protected:
+  web::Response Get(std::string_view target, std::string_view method = "GET") {
+    return pages_.Answer({.method = method, .target = target});
+  }
+
+  ControllerSetup setup_;
+  const AdminPages pages_{setup_.controller(), setup_.hub(), setup_.store()};
+};
+
+TEST_F(AdminPagesTest, EveryPageAnswers) {
+  EXPECT_EQ(Get("/healthz").status, 200u);
+  EXPECT_EQ(Get("/readyz?x=1").status, 200u);
+  EXPECT_THAT(Get("/").body, HasSubstr("/metrics"));
+  EXPECT_EQ(Get("/nothing").status, 404u);
+  EXPECT_EQ(Get("/healthz", "POST").status, 405u);
+  EXPECT_EQ(Get("/healthz", "POST").allow, "GET");
+}
+
+TEST_F(AdminPagesTest, IsNotReadyWhenItEnds) {
+  setup_.hub().Shutdown(1);
+  EXPECT_EQ(Get("/readyz").status, 503u);
+  EXPECT_EQ(Get("/healthz").status, 200u);
+}
+
+TEST_F(AdminPagesTest, MetricsTellWhatHappened) {
+  const auto node = setup_.Connect({});
+  setup_.Apply("one");
+  setup_.Apply("one");
+  const std::string text = Get("/metrics").body;
+  EXPECT_THAT(text, HasSubstr("\nsluice_controller_version_revision 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nsluice_controller_versions 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_controller_changes_total{outcome=\"done\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_controller_changes_total{outcome=\"unchanged\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_controller_nodes{state=\"synced\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nsluice_controller_streams 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_controller_rollout_seconds_bucket{le=\"+Inf\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_controller_rollout_seconds_count 1\n"));
+}
+
+TEST_F(AdminPagesTest, EveryMetricOfTheTableIsExposedAndDocumented) {
+  const std::string text = Get("/metrics").body;
+  const std::string table = MetricsMarkdown();
+  for (const Metric& metric : Metrics()) {
+    const std::string name(metric.name);
+    EXPECT_THAT(text, HasSubstr("# TYPE " + name + " " + std::string(metric.type) + "\n" + name));
+    EXPECT_THAT(table, HasSubstr("| `" + name + "` |"));
+  }
+}
+
+}  // namespace
+}  // namespace sluice::admin

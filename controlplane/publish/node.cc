@@ -1,0 +1,91 @@
+#include "controlplane/publish/node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sluice::publish {
+namespace {
+
+constexpr size_t kNodeIdBytesMax = 128;
+constexpr size_t kBootIdBytesMax = 128;
+constexpr int kLabelsMax = 64;
+constexpr size_t kLabelBytesMax = 256;
+constexpr uint32_t kProtocolVersionMax = 2;  // Ours is 1; the next one's release talks to us.
+
+constexpr int kEndpointsMax = 20'000;
+constexpr int kCertificatesMax = 10'000;
+constexpr int kLastErrorsMax = 32;
+
+bool IsName(const std::string& text, size_t bytes_max) {
+  return !text.empty() && text.size() <= bytes_max &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+}  // namespace
+
+const Node::Rejection* Node::FindRejection(const std::string& root) const {
+  for (const Rejection& rejection : rejections) {
+    if (rejection.root == root) return &rejection;
+  }
+  return nullptr;
+}
+
+void Node::NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why) {
+  ForgetRejected(root);
+  rejections.push_back({root, why});
+  if (rejections.size() > kRejectionsMax) rejections.pop_front();
+  errors = why;
+  errors_root = root;
+}
+
+void Node::ForgetRejected(const std::string& root) {
+  std::erase_if(rejections, [&root](const Rejection& one) { return one.root == root; });
+}
+
+void TrimReport(v1::Report* report) {
+  const auto cut = [](auto* list, int most) {
+    if (list->size() > most) list->DeleteSubrange(most, list->size() - most);
+  };
+  cut(report->mutable_endpoints(), kEndpointsMax);
+  cut(report->mutable_certificates(), kCertificatesMax);
+  cut(report->mutable_last_errors(), kLastErrorsMax);
+}
+
+void NoteHealth(const v1::EndpointHealth& health, v1::Report* report) {
+  for (v1::EndpointHealth& endpoint : *report->mutable_endpoints()) {
+    if (endpoint.cluster() != health.cluster() || endpoint.address() != health.address()) continue;
+    endpoint = health;
+    return;
+  }
+  if (report->endpoints_size() < kEndpointsMax) *report->add_endpoints() = health;
+}
+
+absl::Status CheckHello(const v1::Hello& hello) {
+  if (!IsName(hello.node_id(), kNodeIdBytesMax)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the node id must have 1 to {} printable ASCII characters without spaces: set --node-id",
+        kNodeIdBytesMax));
+  }
+  if (hello.boot_id().size() > kBootIdBytesMax) {
+    return absl::InvalidArgumentError("the boot id is too long");
+  }
+  if (hello.protocol_version() > kProtocolVersionMax) {
+    return absl::FailedPreconditionError(
+        fmt::format("this controller speaks protocol version 1, the proxy {}: upgrade the controller",
+                    hello.protocol_version()));
+  }
+  if (hello.labels_size() > kLabelsMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} labels; at most {} are taken", hello.labels_size(), kLabelsMax));
+  }
+  for (const auto& [key, value] : hello.labels()) {
+    if (key.size() + value.size() > kLabelBytesMax) {
+      return absl::InvalidArgumentError(
+          fmt::format("a label is longer than {} bytes", kLabelBytesMax));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sluice::publish

@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include "controlplane/publish/node.h"
+
+namespace sluice::publish {
+namespace {
+
+constexpr int64_t kReportMs = 2000;
+
+v1::Version VersionWith(const std::string& root) {
+  v1::Version version;
+  version.set_root(root);
+  return version;
+}
+
+Node Connected(const std::string& root) {
+  Node node;
+  node.id = "n";
+  node.stream = 1;
+  node.last_seen_ms = 100'000;
+  node.version = VersionWith(root);
+  return node;
+}
+
+v1::NodeStatus::State StateAt(const Node& node, const std::string& released, int64_t now_ms) {
+  return StateOf(node, VersionWith(released), now_ms, kReportMs);
+}
+
+TEST(NodeStatusTest, StatesFollowFromWhatIsKnown) {
+  Node node = Connected("a");
+  EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::SYNCED);
+  EXPECT_EQ(StateAt(node, "", 100'000), v1::NodeStatus::SYNCED) << "nothing is released";
+  EXPECT_EQ(StateAt(node, "b", 100'000), v1::NodeStatus::UPDATING);
+  node.lagging = true;
+  EXPECT_EQ(StateAt(node, "b", 100'000), v1::NodeStatus::LAGGING);
+  node.NoteRejected("b", {});
+  EXPECT_EQ(StateAt(node, "b", 100'000), v1::NodeStatus::REJECTED);
+  EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::SYNCED);
+  node.report.set_draining(true);
+  EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::DRAINING);
+  node.stream = 0;
+  EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::UNREACHABLE);
+}
+
+TEST(NodeStatusTest, ThreeMissedReportsMakeANodeUnreachable) {
+  const Node node = Connected("a");
+  EXPECT_EQ(StateAt(node, "a", 100'000 + 3 * kReportMs), v1::NodeStatus::SYNCED);
+  EXPECT_EQ(StateAt(node, "a", 100'001 + 3 * kReportMs), v1::NodeStatus::UNREACHABLE);
+  EXPECT_EQ(StatusOf(node, VersionWith("a"), 107'500, kReportMs).reason(), "no report for 7.5 s");
+}
+
+TEST(NodeStatusTest, DrainingIsKnownBeforeTheFirstReport) {
+  Node node = Connected("a");
+  node.hello.set_draining(true);
+  EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::DRAINING);
+  node.report_ms = 100'000;  // Which says that it is not any more.
+  EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::SYNCED);
+}
+
+TEST(NodeStatusTest, OnlySomeRejectionsAreRemembered) {
+  Node node;
+  for (size_t i = 0; i <= Node::kRejectionsMax; ++i) node.NoteRejected(std::to_string(i), {});
+  EXPECT_EQ(node.FindRejection("0"), nullptr);
+  EXPECT_NE(node.FindRejection("1"), nullptr);
+  node.NoteRejected("1", {});
+  EXPECT_EQ(node.rejections.size(), Node::kRejectionsMax);
+  node.ForgetRejected("1");
+  EXPECT_EQ(node.FindRejection("1"), nullptr);
+}
+
+v1::Report ReportWith(uint64_t requests, uint64_t errors, const std::vector<uint64_t>& buckets) {
+  v1::Report report;
+  report.set_requests_total(requests);
+  for (const uint64_t count : {uint64_t{0}, requests - errors, uint64_t{0}, uint64_t{0}, errors}) {
+    report.add_responses_by_class(count);
+  }
+  for (const uint64_t count : buckets) report.add_latency_buckets(count);
+  return report;
+}
+
+TEST(NodeStatusTest, LoadIsWhatHappenedSinceTheReportBefore) {
+  Node node = Connected("a");
+  node.previous_report = ReportWith(1000, 900, {1000, 1000, 1000, 1000});
+  node.previous_report_ms = 10'000;
+  // 200 more in two seconds: 98 under 0.5 ms, 198 under 1 ms, all under 2.5 ms.
+  node.report = ReportWith(1200, 950, {1098, 1198, 1200, 1200});
+  node.report_ms = 12'000;
+  const v1::NodeStatus status = StatusOf(node, VersionWith("a"), 100'000, kReportMs);
+  EXPECT_DOUBLE_EQ(status.requests_per_second(), 100.0);
+  EXPECT_DOUBLE_EQ(status.error_ratio(), 0.25);
+  EXPECT_DOUBLE_EQ(status.p99_ms(), 1.0);
+}
+
+TEST(NodeStatusTest, AProcessThatStartedAgainCountsFromZero) {
+  Node node = Connected("a");
+  node.previous_report = ReportWith(1000, 0, {1000});
+  node.previous_report_ms = 10'000;
+  node.report = ReportWith(50, 0, {50});
+  node.report_ms = 12'000;
+  EXPECT_DOUBLE_EQ(StatusOf(node, VersionWith("a"), 100'000, kReportMs).requests_per_second(), 25.0);
+}
+
+TEST(NodeStatusTest, StrangeReportsHaveNoFigures) {
+  Node node = Connected("a");
+  node.previous_report_ms = 10'000;
+  node.report_ms = 12'000;
+  EXPECT_EQ(StatusOf(node, VersionWith("a"), 100'000, kReportMs).p99_ms(), 0.0);
+  for (int i = 0; i < 100; ++i) node.report.add_latency_buckets(i == 99 ? 5 : 0);
+  EXPECT_LE(StatusOf(node, VersionWith("a"), 100'000, kReportMs).p99_ms(), 60'000.0);
+}
+
+TEST(NodeStatusTest, AHugeReportIsCut) {
+  v1::Report report;
+  for (int i = 0; i < 25'000; ++i) report.add_endpoints();
+  for (int i = 0; i < 100; ++i) report.add_last_errors("x");
+  TrimReport(&report);
+  EXPECT_EQ(report.endpoints_size(), 20'000);
+  EXPECT_EQ(report.last_errors_size(), 32);
+  NoteHealth(v1::EndpointHealth(), &report);  // Known: one with empty names is there.
+  v1::EndpointHealth another;
+  another.set_cluster("new");
+  NoteHealth(another, &report);
+  EXPECT_EQ(report.endpoints_size(), 20'000);
+}
+
+}  // namespace
+}  // namespace sluice::publish

@@ -1,0 +1,158 @@
+#include "controlplane/store/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "common/base/hash.h"
+#include "common/base/status_macros.h"
+#include "controlplane/store/id_list.h"
+#include "sluice/v1/admin_service.pb.h"
+
+namespace sluice::store {
+namespace {
+
+constexpr char kTables[] = R"sql(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE resource (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL,
+                       name TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE file (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, content BLOB NOT NULL);
+CREATE TABLE version (revision INTEGER PRIMARY KEY AUTOINCREMENT, root BLOB NOT NULL,
+                      created_ms INTEGER NOT NULL, author TEXT NOT NULL, message TEXT NOT NULL,
+                      source TEXT NOT NULL, state INTEGER NOT NULL, changes INTEGER NOT NULL,
+                      resource_count INTEGER NOT NULL, resources BLOB NOT NULL);
+CREATE INDEX version_root ON version (root);
+CREATE INDEX version_state ON version (state);
+CREATE TABLE version_file (revision INTEGER NOT NULL REFERENCES version ON DELETE CASCADE,
+                           position INTEGER NOT NULL, path TEXT NOT NULL,
+                           file INTEGER NOT NULL REFERENCES file,
+                           PRIMARY KEY (revision, position)) WITHOUT ROWID;
+CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, unix_ms INTEGER NOT NULL,
+                    author TEXT NOT NULL, peer TEXT NOT NULL, action TEXT NOT NULL,
+                    detail TEXT NOT NULL);
+CREATE TABLE node (node_id TEXT PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+                   hello BLOB NOT NULL) WITHOUT ROWID;
+)sql";
+
+// Version 1 had one row for each resource of a version, and documents whole. Audit and nodes were
+// as they are.
+constexpr char kSetAsideOne[] = R"sql(
+DROP INDEX version_resource_sha256;
+DROP INDEX version_root;
+ALTER TABLE meta RENAME TO old_meta;
+ALTER TABLE resource RENAME TO old_resource;
+ALTER TABLE version RENAME TO old_version;
+ALTER TABLE version_resource RENAME TO old_version_resource;
+ALTER TABLE audit RENAME TO old_audit;
+ALTER TABLE node RENAME TO old_node;
+)sql";
+constexpr char kCopyOne[] = R"sql(
+INSERT INTO meta SELECT key, value FROM old_meta;
+INSERT INTO resource (sha256, kind, name, body) SELECT sha256, kind, name, body FROM old_resource;
+INSERT INTO version SELECT revision, root, created_ms, author, message, source, state, changes,
+                           resource_count, x'' FROM old_version;
+INSERT INTO audit SELECT id, unix_ms, author, peer, action, detail FROM old_audit;
+INSERT INTO node SELECT node_id, first_ms, last_ms, hello FROM old_node;
+)sql";
+constexpr char kDropOne[] = R"sql(
+DROP TABLE old_version_resource;
+DROP TABLE old_version;
+DROP TABLE old_resource;
+DROP TABLE old_audit;
+DROP TABLE old_node;
+DROP TABLE old_meta;
+)sql";
+
+absl::StatusOr<std::vector<int64_t>> Numbers(Statement rows) {
+  std::vector<int64_t> numbers;
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool row, rows.Step());
+    if (!row) return numbers;
+    numbers.push_back(rows.Int(0));
+  }
+}
+
+absl::Status MoveFilesOfOne(Database& database, int64_t revision) {
+  Statement whole = database.Prepare("SELECT document FROM old_version WHERE revision = ?");
+  whole.Bind(revision);
+  ASSIGN_OR_RETURN(const bool found, whole.Step());
+  v1::Document document;
+  if (!found || !document.ParseFromString(whole.Text(0))) {
+    return absl::DataLossError(fmt::format("the document of version {} is damaged", revision));
+  }
+  int64_t position = 0;
+  for (const v1::SourceFile& file : document.files()) {
+    const std::string hash = base::Sha256(file.content());
+    RETURN_IF_ERROR(database.Prepare("INSERT OR IGNORE INTO file (sha256, content) VALUES (?, ?)")
+                        .BindBlob(hash)
+                        .BindBlob(file.content())
+                        .Run());
+    RETURN_IF_ERROR(database
+                        .Prepare("INSERT INTO version_file SELECT ?, ?, ?, id FROM file "
+                                 "WHERE sha256 = ?")
+                        .Bind(revision)
+                        .Bind(position++)
+                        .Bind(file.path())
+                        .BindBlob(hash)
+                        .Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MigrateFromOne(Database& database) {
+  RETURN_IF_ERROR(database.Execute(kSetAsideOne));
+  RETURN_IF_ERROR(database.Execute(kTables));
+  RETURN_IF_ERROR(database.Execute(kCopyOne));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> revisions,
+                   Numbers(database.Prepare("SELECT revision FROM version")));
+  for (const int64_t revision : revisions) {
+    Statement rows = database.Prepare(
+        "SELECT resource.id FROM old_version_resource JOIN resource USING (sha256) "
+        "WHERE revision = ? ORDER BY resource.id");
+    rows.Bind(revision);
+    ASSIGN_OR_RETURN(const std::vector<int64_t> ids, Numbers(std::move(rows)));
+    RETURN_IF_ERROR(database.Prepare("UPDATE version SET resources = ? WHERE revision = ?")
+                        .BindBlob(EncodeIds(ids))
+                        .Bind(revision)
+                        .Run());
+    RETURN_IF_ERROR(MoveFilesOfOne(database, revision));
+  }
+  return database.Execute(kDropOne);
+}
+
+absl::Status Create(Database& database, int64_t epoch) {
+  RETURN_IF_ERROR(database.Execute(kTables));
+  return database.Prepare("INSERT INTO meta VALUES ('epoch', ?)").Bind(epoch).Run();
+}
+
+}  // namespace
+
+absl::Status PrepareSchema(Database& database, int64_t epoch) {
+  Transaction transaction(database);
+  RETURN_IF_ERROR(transaction.Begin());
+  int64_t found = 0;
+  {
+    Statement schema = database.Prepare("PRAGMA user_version");
+    ASSIGN_OR_RETURN(const bool has_schema, schema.Step());
+    if (has_schema) found = schema.Int(0);
+  }
+  if (found == kSchemaVersion) return absl::OkStatus();
+  switch (found) {
+    case 0:
+      RETURN_IF_ERROR(Create(database, epoch));
+      break;
+    case 1:
+      RETURN_IF_ERROR(MigrateFromOne(database));
+      break;
+    default:
+      return absl::FailedPreconditionError(
+          fmt::format("it was written by a newer release (schema {}, this one knows {}): run that "
+                      "release",
+                      found, kSchemaVersion));
+  }
+  RETURN_IF_ERROR(database.Execute(fmt::format("PRAGMA user_version={}", kSchemaVersion)));
+  return transaction.Commit();
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,14 @@
+// The tables of the store, and how a file of an earlier release gets them.
+#pragma once
+
+#include "controlplane/store/database.h"
+
+namespace sluice::store {
+
+inline constexpr int64_t kSchemaVersion = 2;
+
+// Makes the tables in an empty file, brings an older file up to date (all of it or nothing), and
+// refuses a newer one. `epoch` is given to a new store.
+absl::Status PrepareSchema(Database& database, int64_t epoch);
+
+}  // namespace sluice::store

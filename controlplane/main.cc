@@ -59,8 +59,9 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartServer(const ControllerOption
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   auto server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
-    return absl::UnavailableError("cannot listen on " + options.grpc_address +
-                                  ": another program listens there, or the certificate files do not fit");
+    return absl::UnavailableError(
+        "cannot listen on " + options.grpc_address +
+        ": another program listens there, or the certificate files do not fit");
   }
   return server;
 }
@@ -91,9 +92,9 @@ int Run(const ControllerOptions& options) {
   const admin::AdminPages pages(controller, hub, **store);
   std::unique_ptr<web::HttpListener> http;
   if (!options.admin_address.empty()) {
-    auto opened = web::HttpListener::Open(context, options.admin_address, [&pages](const web::Request& request) {
-      return pages.Answer(request);
-    });
+    auto opened = web::HttpListener::Open(
+        context, options.admin_address,
+        [&pages](const web::HttpRequest& request) { return pages.Answer(request); });
     if (!opened.ok()) {
       base::LogError("{}", std::string(opened.status().message()));
       return 1;
@@ -109,8 +110,8 @@ int Run(const ControllerOptions& options) {
     }
     source = *std::move(started);
   }
-  base::LogInfo("sluice-controller {} listens on {}, admin on {}", base::BuildInfo(), options.grpc_address,
-                options.admin_address);
+  base::LogInfo("sluice-controller {} listens on {}, admin on {}", base::BuildInfo(),
+                options.grpc_address, options.admin_address);
 
   boost::asio::signal_set signals(context, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {

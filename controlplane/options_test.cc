@@ -59,8 +59,9 @@ TEST(ControllerOptionsTest, PlainTextIsForLoopbackOnly) {
 
 TEST(ControllerOptionsTest, TlsFilesBelongTogether) {
   EXPECT_THAT(Parse({"--tls-cert", "a", "--tls-key", "b"}).error, HasSubstr("--tls-ca"));
-  EXPECT_EQ(Parse({"--tls-cert=a", "--tls-key=b", "--tls-ca=c", "--grpc-address=0.0.0.0:1"}).outcome,
-            Outcome::kRun);
+  EXPECT_EQ(
+      Parse({"--tls-cert=a", "--tls-key=b", "--tls-ca=c", "--grpc-address=0.0.0.0:1"}).outcome,
+      Outcome::kRun);
   EXPECT_THAT(Parse({"--insecure", "--tls-cert=a", "--tls-key=b", "--tls-ca=c"}).error,
               HasSubstr("exclude"));
 }
@@ -100,10 +101,9 @@ TEST(ControllerOptionsTest, TheLineWinsOverTheEnvironmentAndThatOverTheFile) {
 TEST(ControllerOptionsTest, HelpVersionAndTheReferenceListEveryFlag) {
   EXPECT_EQ(Parse({"--version"}).outcome, Outcome::kExitOk);
   const Parsed help = Parse({"--help"}), table = Parse({"--help-markdown"});
-  for (const char* flag :
-       {"config", "data-dir", "grpc-address", "admin-address", "store", "insecure", "tls-cert",
-        "tls-key", "tls-ca", "prepare-timeout", "report-interval", "log-level", "log-format",
-        "bootstrap"}) {
+  for (const char* flag : {"config", "data-dir", "grpc-address", "admin-address", "store",
+                           "insecure", "tls-cert", "tls-key", "tls-ca", "prepare-timeout",
+                           "report-interval", "log-level", "log-format", "bootstrap"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("--") + flag));
     EXPECT_THAT(table.out, HasSubstr(std::string("`--") + flag));
   }

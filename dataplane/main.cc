@@ -87,16 +87,20 @@ int Run(const ProxyOptions& options) {
                   client_for_health->NotifyHealthChange(health);
                 });
 
-  std::function<web::Response(const web::Request&)> answer, answer_metrics;
+  std::function<web::HttpResponse(const web::HttpRequest&)> answer, answer_metrics;
   admin::AdminServer admin_server(
       context, AdminOptionsOf(options),
-      [&answer](const web::Request& request) { return answer(request); },
-      [&answer_metrics](const web::Request& request) { return answer_metrics(request); });
-  control::Activator activator(server, &admin_server, &*cache);
+      [&answer](const web::HttpRequest& request) { return answer(request); },
+      [&answer_metrics](const web::HttpRequest& request) { return answer_metrics(request); });
+  control::Activator activator(
+      server, &admin_server, &*cache,
+      {.keep_log_level = options.keep_log_level, .keep_log_format = options.keep_log_format});
   const ServerMetrics metrics(server, activator);
   control::AdminPages pages(server, activator, [&metrics] { return metrics.Text(); });
-  answer = [&pages](const web::Request& request) { return pages.Answer(request); };
-  answer_metrics = [&pages](const web::Request& request) { return pages.AnswerMetrics(request); };
+  answer = [&pages](const web::HttpRequest& request) { return pages.Answer(request); };
+  answer_metrics = [&pages](const web::HttpRequest& request) {
+    return pages.AnswerMetrics(request);
+  };
   if (const absl::Status status = admin_server.OpenFixed(); !status.ok()) {
     base::LogError("{}", std::string(status.message()));
     return 1;
@@ -176,7 +180,8 @@ int main(int argc, char** argv) {
   }
   signal(SIGPIPE, SIG_IGN);
   sluice::RaiseDescriptorLimit();
-  const absl::Status status = sluice::base::InitLog("sluice-proxy", options.log_level, options.log_format);
+  const absl::Status status =
+      sluice::base::InitLog("sluice-proxy", options.log_level, options.log_format);
   if (!status.ok()) {
     std::fprintf(stderr, "sluice-proxy: %s\n", std::string(status.message()).c_str());
     return 2;

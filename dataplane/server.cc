@@ -122,7 +122,8 @@ absl::Status Server::ConfigureAccessLog(const v1::Settings& settings) {
 
 void Server::Commit(std::function<void()> on_effective) {
   if (const absl::Status status = ConfigureAccessLog(prepared_->settings); !status.ok()) {
-    // The path was fine when it was prepared, or the old log goes on: never a reason to stop serving.
+    // The path was fine when it was prepared, or the old log goes on: never a reason to stop
+    // serving.
     base::LogError("access log: {}", View(status.message()));
   }
   certificates_ = std::move(prepared_certificates_);

@@ -1,5 +1,5 @@
-// Builds the serving side of a proxy and puts it behind control::Dataplane: workers, health checks, TLS keys,
-// counters, access log.
+// Builds the serving side of a proxy and puts it behind control::Dataplane: workers, health checks,
+// TLS keys, counters, access log.
 //
 // Control thread.
 #pragma once

@@ -46,8 +46,11 @@ absl::Status ParseDuration(const std::string& text, std::chrono::milliseconds* d
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, count);
   const std::string_view unit(parsed.ptr, static_cast<size_t>(end - parsed.ptr));
-  const int64_t scale = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000
-                        : unit == "h" ? 3'600'000 : 0;
+  const int64_t scale = unit == "ms"  ? 1
+                        : unit == "s" ? 1000
+                        : unit == "m" ? 60'000
+                        : unit == "h" ? 3'600'000
+                                      : 0;
   if (parsed.ec != std::errc() || scale == 0 || count < 0 || count > 1'000'000'000) {
     return absl::InvalidArgumentError(
         fmt::format("\"{}\" is no duration: write a number and a unit, as in 250ms, 5s, 1m", text));
@@ -65,7 +68,10 @@ Flags::Flag& Flags::Add(Flag flag) { return flags_.emplace_back(std::move(flag))
 
 void Flags::Text(const std::string& name, std::string* target, const std::string& placeholder,
                  const std::string& help) {
-  Add({.name = name, .placeholder = placeholder, .help = help, .default_text = *target,
+  Add({.name = name,
+       .placeholder = placeholder,
+       .help = help,
+       .default_text = *target,
        .set = [target](const std::string& value) {
          *target = value;
          return absl::OkStatus();
@@ -74,15 +80,23 @@ void Flags::Text(const std::string& name, std::string* target, const std::string
 
 void Flags::List(const std::string& name, std::vector<std::string>* target,
                  const std::string& placeholder, const std::string& help) {
-  Add({.name = name, .placeholder = placeholder, .help = help, .default_text = "",
-       .repeatable = true, .set = [target](const std::string& value) {
+  Add({.name = name,
+       .placeholder = placeholder,
+       .help = help,
+       .default_text = "",
+       .repeatable = true,
+       .set = [target](const std::string& value) {
          target->push_back(value);
          return absl::OkStatus();
        }});
 }
 
 void Flags::Switch(const std::string& name, bool* target, const std::string& help) {
-  Add({.name = name, .placeholder = "", .help = help, .default_text = "", .takes_value = false,
+  Add({.name = name,
+       .placeholder = "",
+       .help = help,
+       .default_text = "",
+       .takes_value = false,
        .set = [target](const std::string& value) {
          return value.empty() ? (*target = true, absl::OkStatus()) : ParseBool(value, target);
        }});
@@ -90,7 +104,10 @@ void Flags::Switch(const std::string& name, bool* target, const std::string& hel
 
 void Flags::Number(const std::string& name, int* target, int least, int most,
                    const std::string& help) {
-  Add({.name = name, .placeholder = "N", .help = help, .default_text = std::to_string(*target),
+  Add({.name = name,
+       .placeholder = "N",
+       .help = help,
+       .default_text = std::to_string(*target),
        .set = [target, least, most](const std::string& value) -> absl::Status {
          int number = 0;
          const char* end = value.data() + value.size();
@@ -106,7 +123,9 @@ void Flags::Number(const std::string& name, int* target, int least, int most,
 
 void Flags::Duration(const std::string& name, std::chrono::milliseconds* target,
                      const std::string& help) {
-  Add({.name = name, .placeholder = "DURATION", .help = help,
+  Add({.name = name,
+       .placeholder = "DURATION",
+       .help = help,
        .default_text = fmt::format("{}ms", target->count()),
        .set = [target](const std::string& value) { return ParseDuration(value, target); }});
 }
@@ -246,7 +265,8 @@ std::string Flags::Help() const {
     std::string help = flag.help;
     if (!flag.default_text.empty()) help += fmt::format(" (default {})", flag.default_text);
     if (flag.repeatable) help += " (repeatable)";
-    add(flag.placeholder.empty() ? "--" + flag.name : fmt::format("--{} {}", flag.name, flag.placeholder),
+    add(flag.placeholder.empty() ? "--" + flag.name
+                                 : fmt::format("--{} {}", flag.name, flag.placeholder),
         help);
   }
   add("--bootstrap FILE", "Lines \"flag: value\" for flags not given otherwise.");
@@ -258,8 +278,9 @@ std::string Flags::Help() const {
 }
 
 std::string Flags::Markdown() const {
-  std::string text = fmt::format("## {}\n\n{}\n\n| flag | environment | default | meaning |\n|---|---|---|---|\n",
-                                 program_, summary_);
+  std::string text =
+      fmt::format("## {}\n\n{}\n\n| flag | environment | default | meaning |\n|---|---|---|---|\n",
+                  program_, summary_);
   for (const Flag& flag : flags_) {
     const std::string shown =
         flag.placeholder.empty() ? flag.name : fmt::format("{} {}", flag.name, flag.placeholder);
@@ -267,8 +288,9 @@ std::string Flags::Markdown() const {
                         flag.default_text.empty() ? "" : "`" + flag.default_text + "`", flag.help,
                         flag.repeatable ? " Repeatable." : "");
   }
-  text += fmt::format("| `--bootstrap FILE` | `{}` |  | Lines `flag: value` for flags not given otherwise. |\n",
-                      EnvironmentName("bootstrap"));
+  text += fmt::format(
+      "| `--bootstrap FILE` | `{}` |  | Lines `flag: value` for flags not given otherwise. |\n",
+      EnvironmentName("bootstrap"));
   return text;
 }
 

@@ -1,8 +1,9 @@
 // Command lines of the daemons: every flag also from the environment and from a small file.
 //
-// A flag --grpc-address of a program with prefix SLUICE_CONTROLLER_ is also SLUICE_CONTROLLER_GRPC_ADDRESS and, in
-// the file that --bootstrap names, a line "grpc-address: 127.0.0.1:7400". The command line wins over the
-// environment, that over the file. Unknown names are errors that suggest the nearest known one.
+// A flag --grpc-address of a program with prefix SLUICE_CONTROLLER_ is also
+// SLUICE_CONTROLLER_GRPC_ADDRESS and, in the file that --bootstrap names, a line "grpc-address:
+// 127.0.0.1:7400". The command line wins over the environment, that over the file. Unknown names
+// are errors that suggest the nearest known one.
 #pragma once
 
 #include <chrono>
@@ -21,12 +22,14 @@ class Flags {
   // `target` holds the default and must outlive Parse. `help` is a sentence.
   void Text(const std::string& name, std::string* target, const std::string& placeholder,
             const std::string& help);
-  void List(const std::string& name, std::vector<std::string>* target, const std::string& placeholder,
+  void List(const std::string& name, std::vector<std::string>* target,
+            const std::string& placeholder,
             const std::string& help);  // Repeatable.
   void Switch(const std::string& name, bool* target, const std::string& help);
   void Number(const std::string& name, int* target, int least, int most, const std::string& help);
   // "250ms", "5s", "1m".
-  void Duration(const std::string& name, std::chrono::milliseconds* target, const std::string& help);
+  void Duration(const std::string& name, std::chrono::milliseconds* target,
+                const std::string& help);
 
   enum class Outcome { kRun, kExitOk, kExitUsage };
   // Prints help, version or what is wrong.

@@ -9,8 +9,11 @@
 namespace sluice::admin {
 namespace {
 
-web::Response Text(unsigned status, std::string body) {
-  return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(body), .allow = {}};
+web::HttpResponse Text(unsigned status, std::string body) {
+  return {.status = status,
+          .content_type = "text/plain; charset=utf-8",
+          .body = std::move(body),
+          .allow = {}};
 }
 
 constexpr std::string_view kIndex =
@@ -39,10 +42,10 @@ std::string_view NameOf(v1::NodeStatus::State state) {
 
 }  // namespace
 
-web::Response AdminPages::Answer(const web::Request& request) const {
+web::HttpResponse AdminPages::Answer(const web::HttpRequest& request) const {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
   if (request.method != "GET") {
-    web::Response refused = Text(405, "use GET\n");
+    web::HttpResponse refused = Text(405, "use GET\n");
     refused.allow = "GET";
     return refused;
   }
@@ -55,7 +58,7 @@ web::Response AdminPages::Answer(const web::Request& request) const {
     return Text(200, "ready\n");
   }
   if (path == "/metrics") {
-    web::Response metrics = Text(200, MetricsText());
+    web::HttpResponse metrics = Text(200, MetricsText());
     metrics.content_type = "text/plain; version=0.0.4; charset=utf-8";
     return metrics;
   }

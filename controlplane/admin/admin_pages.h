@@ -9,10 +9,11 @@ namespace sluice::admin {
 class AdminPages {
  public:
   // All must outlive it.
-  AdminPages(const apply::Controller& controller, const publish::Hub& hub, const store::VersionStore& store)
+  AdminPages(const apply::Controller& controller, const publish::Hub& hub,
+             const store::VersionStore& store)
       : controller_(controller), hub_(hub), store_(store) {}
 
-  web::Response Answer(const web::Request& request) const;
+  web::HttpResponse Answer(const web::HttpRequest& request) const;
 
  private:
   std::string MetricsText() const;

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 
 class AdminPagesTest : public ::testing::Test {
  protected:
-  web::Response Get(std::string_view target, std::string_view method = "GET") {
+  web::HttpResponse Get(std::string_view target, std::string_view method = "GET") {
     return pages_.Answer({.method = method, .target = target});
   }
 

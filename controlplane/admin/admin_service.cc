@@ -87,25 +87,28 @@ absl::Status CheckSize(const v1::Document& document) {
   size_t bytes = 0;
   for (const v1::SourceFile& file : document.files()) bytes += file.content().size();
   if (bytes <= source::kDocumentBytesMax) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      fmt::format("the document has {} bytes; at most {} are taken", bytes, source::kDocumentBytesMax));
+  return absl::ResourceExhaustedError(fmt::format("the document has {} bytes; at most {} are taken",
+                                                  bytes, source::kDocumentBytesMax));
 }
 
 }  // namespace
 
-AdminService::AdminService(apply::Controller& controller, publish::Hub& hub, store::VersionStore& store)
+AdminService::AdminService(apply::Controller& controller, publish::Hub& hub,
+                           store::VersionStore& store)
     : controller_(controller), hub_(hub), store_(store), started_ms_(base::MonotonicMillis()) {}
 
 grpc::Status AdminService::Validate(grpc::ServerContext*, const v1::ValidateRequest* request,
                                     v1::ValidateResponse* response) {
-  if (const absl::Status status = CheckSize(request->document()); !status.ok()) return ToGrpc(status);
+  if (const absl::Status status = CheckSize(request->document()); !status.ok())
+    return ToGrpc(status);
   *response = controller_.Validate(request->document());
   return grpc::Status::OK;
 }
 
 grpc::Status AdminService::Diff(grpc::ServerContext*, const v1::DiffRequest* request,
                                 v1::DiffResponse* response) {
-  if (const absl::Status status = CheckSize(request->document()); !status.ok()) return ToGrpc(status);
+  if (const absl::Status status = CheckSize(request->document()); !status.ok())
+    return ToGrpc(status);
   auto diff = controller_.Diff(*request);
   if (diff.ok()) *response = *std::move(diff);
   return ToGrpc(diff);
@@ -115,25 +118,29 @@ grpc::Status AdminService::Apply(grpc::ServerContext* context, const v1::ApplyRe
                                  grpc::ServerWriter<v1::ApplyProgress>* writer) {
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
-  if (const absl::Status status = CheckSize(request->document()); !status.ok()) return ToGrpc(status);
+  if (const absl::Status status = CheckSize(request->document()); !status.ok())
+    return ToGrpc(status);
   apply::ChangeRequest change = ChangeOf(*context, *request);
   change.source = "api";
   change.if_version = request->if_version();
   change.allow_shrink = request->allow_shrink();
   change.dry_run = request->dry_run();
-  controller_.Apply(request->document(), change,
-                    [writer](const v1::ApplyProgress& progress) { return writer->Write(progress); });
+  controller_.Apply(request->document(), change, [writer](const v1::ApplyProgress& progress) {
+    return writer->Write(progress);
+  });
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::Rollback(grpc::ServerContext* context, const v1::RollbackRequest* request,
+grpc::Status AdminService::Rollback(grpc::ServerContext* context,
+                                    const v1::RollbackRequest* request,
                                     grpc::ServerWriter<v1::ApplyProgress>* writer) {
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
   apply::ChangeRequest change = ChangeOf(*context, *request);
   change.source = "rollback";
-  controller_.Rollback(request->to_revision(), change,
-                       [writer](const v1::ApplyProgress& progress) { return writer->Write(progress); });
+  controller_.Rollback(request->to_revision(), change, [writer](const v1::ApplyProgress& progress) {
+    return writer->Write(progress);
+  });
   return grpc::Status::OK;
 }
 
@@ -153,8 +160,9 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRe
 
 grpc::Status AdminService::CheckKnown(const std::string& node_id) const {
   if (node_id.empty() || hub_.Status(node_id).nodes_size() > 0) return grpc::Status::OK;
-  return grpc::Status(grpc::StatusCode::NOT_FOUND,
-                      fmt::format("there is no node {}; `sluicectl get nodes` lists them", node_id));
+  return grpc::Status(
+      grpc::StatusCode::NOT_FOUND,
+      fmt::format("there is no node {}; `sluicectl get nodes` lists them", node_id));
 }
 
 grpc::Status AdminService::WatchStatus(grpc::ServerContext* context,
@@ -174,10 +182,10 @@ grpc::Status AdminService::WatchStatus(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::ListVersions(grpc::ServerContext*, const v1::ListVersionsRequest* request,
+grpc::Status AdminService::ListVersions(grpc::ServerContext*,
+                                        const v1::ListVersionsRequest* request,
                                         v1::ListVersionsResponse* response) {
-  const auto versions =
-      store_.List(Limit(request->limit()));
+  const auto versions = store_.List(Limit(request->limit()));
   if (!versions.ok()) return ToGrpc(versions.status());
   for (const store::StoredVersion& version : *versions) *response->add_versions() = InfoOf(version);
   return grpc::Status::OK;
@@ -227,9 +235,9 @@ grpc::Status AdminService::Explain(grpc::ServerContext*, const v1::ExplainReques
       const auto found = health.find({upstream.upstream(), endpoint.address()});
       if (found == health.end()) continue;
       endpoint.set_healthy(found->second.healthy == found->second.seen);
-      endpoint.set_reason(
-          fmt::format("healthy on {} of {} nodes{}{}", found->second.healthy, found->second.seen,
-                      found->second.reason.empty() ? "" : "; ", found->second.reason));
+      endpoint.set_reason(fmt::format("healthy on {} of {} nodes{}{}", found->second.healthy,
+                                      found->second.seen, found->second.reason.empty() ? "" : "; ",
+                                      found->second.reason));
     }
   }
   if (request->node_id().empty()) return grpc::Status::OK;
@@ -266,9 +274,10 @@ grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
       break;
     case v1::NodeActionRequest::REMOVE:
       if (!hub_.ForgetNode(request->node_id())) {
-        return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
-                            fmt::format("node {} is connected or unknown: only a node that has gone can be removed",
-                                        request->node_id()));
+        return grpc::Status(
+            grpc::StatusCode::FAILED_PRECONDITION,
+            fmt::format("node {} is connected or unknown: only a node that has gone can be removed",
+                        request->node_id()));
       }
       if (const absl::Status status = store_.ForgetNode(request->node_id()); !status.ok()) {
         return ToGrpc(status);
@@ -296,8 +305,7 @@ grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
 
 grpc::Status AdminService::ListAudit(grpc::ServerContext*, const v1::ListAuditRequest* request,
                                      v1::ListAuditResponse* response) {
-  const auto entries =
-      store_.ListAudit(Limit(request->limit()));
+  const auto entries = store_.ListAudit(Limit(request->limit()));
   if (!entries.ok()) return ToGrpc(entries.status());
   for (const v1::AuditEntry& entry : *entries) *response->add_entries() = entry;
   return grpc::Status::OK;

@@ -21,20 +21,23 @@ class AdminService final : public v1::AdminService::Service {
   // Ends the calls that wait, so that the server can end.
   void Stop() { stopping_ = true; }
 
-  grpc::Status Validate(grpc::ServerContext*, const v1::ValidateRequest*, v1::ValidateResponse*) override;
+  grpc::Status Validate(grpc::ServerContext*, const v1::ValidateRequest*,
+                        v1::ValidateResponse*) override;
   grpc::Status Diff(grpc::ServerContext*, const v1::DiffRequest*, v1::DiffResponse*) override;
   grpc::Status Apply(grpc::ServerContext*, const v1::ApplyRequest*,
                      grpc::ServerWriter<v1::ApplyProgress>*) override;
   grpc::Status Rollback(grpc::ServerContext*, const v1::RollbackRequest*,
                         grpc::ServerWriter<v1::ApplyProgress>*) override;
-  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*, v1::FleetStatus*) override;
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                         v1::FleetStatus*) override;
   grpc::Status WatchStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                            grpc::ServerWriter<v1::FleetStatus>*) override;
   grpc::Status ListVersions(grpc::ServerContext*, const v1::ListVersionsRequest*,
                             v1::ListVersionsResponse*) override;
   grpc::Status GetConfig(grpc::ServerContext*, const v1::GetConfigRequest*,
                          v1::GetConfigResponse*) override;
-  grpc::Status Explain(grpc::ServerContext*, const v1::ExplainRequest*, v1::ExplainResponse*) override;
+  grpc::Status Explain(grpc::ServerContext*, const v1::ExplainRequest*,
+                       v1::ExplainResponse*) override;
   grpc::Status NodeAction(grpc::ServerContext*, const v1::NodeActionRequest*,
                           v1::NodeActionResponse*) override;
   grpc::Status ListAudit(grpc::ServerContext*, const v1::ListAuditRequest*,

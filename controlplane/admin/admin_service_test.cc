@@ -164,8 +164,7 @@ TEST_F(AdminServiceTest, StatusShowsTheFleet) {
   grpc::ClientContext unknown;
   v1::GetStatusRequest request;
   request.set_node_id("nobody");
-  EXPECT_EQ(stub_->GetStatus(&unknown, request, &status).error_code(),
-            grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(stub_->GetStatus(&unknown, request, &status).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(AdminServiceTest, WatchingShowsChangesAsTheyCome) {
@@ -231,8 +230,7 @@ TEST_F(AdminServiceTest, ExplainAnswersFromTheVersionAndFromTheNode) {
   request.set_method("GET");
   request.set_url("http://any.test:18080/r0/x");
   v1::ExplainResponse response;
-  EXPECT_EQ(stub_->Explain(&nothing, request, &response).error_code(),
-            grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(stub_->Explain(&nothing, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
   Apply("one");
   const auto node = setup_.Connect({});
   grpc::ClientContext context;
@@ -262,9 +260,8 @@ TEST_F(AdminServiceTest, NodeActionsReachTheNodeAndTheAuditLog) {
   EXPECT_EQ(NodeAction("n1", v1::NodeActionRequest::REMOVE, &response).error_code(),
             grpc::StatusCode::FAILED_PRECONDITION);
   node.reset();
-  ASSERT_TRUE(setup_.WaitFor([&] {
-    return setup_.hub().Status("n1").nodes(0).state() == v1::NodeStatus::UNREACHABLE;
-  }));
+  ASSERT_TRUE(setup_.WaitFor(
+      [&] { return setup_.hub().Status("n1").nodes(0).state() == v1::NodeStatus::UNREACHABLE; }));
   EXPECT_TRUE(NodeAction("n1", v1::NodeActionRequest::REMOVE, &response).ok());
   EXPECT_EQ(setup_.hub().Status("").nodes_size(), 0);
   EXPECT_TRUE(setup_.WaitFor([&] { return setup_.store().Nodes()->empty(); }));

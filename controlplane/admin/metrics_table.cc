@@ -6,10 +6,13 @@ namespace sluice::admin {
 
 const std::vector<Metric>& Metrics() {
   static const auto* const metrics = new std::vector<Metric>{
-      {"sluice_controller_build_info", "gauge", "version", "Always 1; the label says which build runs."},
-      {"sluice_controller_version_revision", "gauge", "", "Revision of the current version; 0: none yet."},
+      {"sluice_controller_build_info", "gauge", "version",
+       "Always 1; the label says which build runs."},
+      {"sluice_controller_version_revision", "gauge", "",
+       "Revision of the current version; 0: none yet."},
       {"sluice_controller_changes_total", "counter", "outcome",
-       "Documents and rollbacks by what became of them: done, unchanged, invalid, refused, timed_out, "
+       "Documents and rollbacks by what became of them: done, unchanged, invalid, refused, "
+       "timed_out, "
        "dry_run."},
       {"sluice_controller_versions", "gauge", "", "Versions in the store."},
       {"sluice_controller_source_ok", "gauge", "",
@@ -25,7 +28,8 @@ const std::vector<Metric>& Metrics() {
       {"sluice_controller_rejections_total", "counter", "", "Snapshots that a node refused."},
       {"sluice_controller_resyncs_total", "counter", "",
        "Snapshots that a node could not rebuild and was sent whole."},
-      {"sluice_controller_snapshot_sent_bytes_total", "counter", "", "Snapshot bytes queued to nodes."},
+      {"sluice_controller_snapshot_sent_bytes_total", "counter", "",
+       "Snapshot bytes queued to nodes."},
       {"sluice_controller_deltas_encoded_total", "counter", "",
        "Deltas that were encoded; every node that goes the same way shares one."},
       {"sluice_controller_store_bytes", "gauge", "", "Size of the store on disk."},
@@ -40,7 +44,8 @@ const std::vector<Metric>& Metrics() {
 std::string Expose(const std::map<std::string_view, std::vector<Sample>>& samples) {
   std::string text;
   for (const Metric& metric : Metrics()) {
-    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", metric.name, metric.help, metric.name, metric.type);
+    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", metric.name, metric.help, metric.name,
+                        metric.type);
     const auto found = samples.find(metric.name);
     if (found == samples.end()) continue;
     for (const Sample& sample : found->second) {
@@ -55,7 +60,8 @@ std::string Expose(const std::map<std::string_view, std::vector<Sample>>& sample
 std::string MetricsMarkdown() {
   std::string text = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
   for (const Metric& metric : Metrics()) {
-    text += fmt::format("| `{}` | {} | {} | {} |\n", metric.name, metric.type, metric.labels, metric.help);
+    text += fmt::format("| `{}` | {} | {} | {} |\n", metric.name, metric.type, metric.labels,
+                        metric.help);
   }
   return text;
 }

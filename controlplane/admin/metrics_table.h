@@ -1,4 +1,5 @@
-// Every metric of the controller: name, type, meaning. The exposition and the reference are made from it.
+// Every metric of the controller: name, type, meaning. The exposition and the reference are made
+// from it.
 #pragma once
 
 #include <map>

@@ -276,7 +276,8 @@ void Controller::AwaitEffective(const Change& change, const OnProgress& on_progr
   const int64_t deadline_ms = change.started_ms + change.request.timeout.count();
   for (;;) {
     const int64_t left_ms = deadline_ms - base::MonotonicMillis();
-    const auto pace = std::min(kProgressPace, std::chrono::milliseconds(std::max<int64_t>(left_ms, 0)));
+    const auto pace =
+        std::min(kProgressPace, std::chrono::milliseconds(std::max<int64_t>(left_ms, 0)));
     const bool settled = hub_.WaitSettled(pace);
     FillNodes(change, progress);
     if (settled || left_ms <= 0) break;
@@ -287,8 +288,7 @@ void Controller::AwaitEffective(const Change& change, const OnProgress& on_progr
   for (const v1::NodeProgress& node : progress->nodes()) {
     effective += node.stage() == v1::NodeProgress::EFFECTIVE;
   }
-  SetOutcome(progress,
-             effective == progress->nodes_size() ? Progress::DONE : Progress::TIMED_OUT,
+  SetOutcome(progress, effective == progress->nodes_size() ? Progress::DONE : Progress::TIMED_OUT,
              fmt::format("version {} is effective on {} of {} nodes",
                          change.version.version.revision(), effective, progress->nodes_size()));
 }

@@ -12,9 +12,9 @@ namespace {
 
 using testing::ControllerSetup;
 using testing::DocumentOf;
+using ::testing::HasSubstr;
 using testing::TestNode;
 using testing::Yaml;
-using ::testing::HasSubstr;
 using Progress = v1::ApplyProgress;
 
 TEST(ControllerTest, AVersionIsStoredReleasedAndEffective) {
@@ -122,8 +122,7 @@ TEST(ControllerTest, PlacesAreFoundAgainAfterARestart) {
   setup.Apply("one");
   setup.Stop();
   setup.Start();
-  const auto bad = setup.Connect(
-      {.refuse = [](const v1::Prepare&) { return "port taken"; }});
+  const auto bad = setup.Connect({.refuse = [](const v1::Prepare&) { return "port taken"; }});
   ASSERT_TRUE(setup.WaitFor([&] {
     return setup.controller().Status("n1").nodes(0).state() == v1::NodeStatus::REJECTED;
   }));

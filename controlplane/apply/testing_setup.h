@@ -107,8 +107,7 @@ class ControllerSetup {
     auto node = std::make_unique<TestNode>(NewChannel(), std::move(options));
     EXPECT_TRUE(WaitFor([&] {
       const v1::FleetStatus status = hub_->Status(id);
-      return status.nodes_size() == 1 &&
-             status.nodes(0).state() != v1::NodeStatus::UNREACHABLE;
+      return status.nodes_size() == 1 && status.nodes(0).state() != v1::NodeStatus::UNREACHABLE;
     }));
     return node;
   }

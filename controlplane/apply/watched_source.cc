@@ -24,9 +24,8 @@ void AddProblem(const std::string& file, const std::string& message, v1::SourceS
 std::vector<std::string> FilesNamedIn(const v1::Document& document) {
   std::vector<std::string> files = build::ReferencedPaths(document);
   const std::filesystem::path folder =
-      document.files().empty()
-          ? std::filesystem::path()
-          : std::filesystem::path(document.files(0).path()).parent_path();
+      document.files().empty() ? std::filesystem::path()
+                               : std::filesystem::path(document.files(0).path()).parent_path();
   for (std::string& file : files) file = (folder / file).string();  // Absolute ones stand alone.
   return files;
 }
@@ -36,10 +35,10 @@ void AddRefusal(const std::string& path, const Progress& progress, v1::SourceSta
   AddProblem(path, progress.message(), status);
   for (const v1::NodeProgress& node : progress.nodes()) {
     for (const v1::ResourceError& error : node.errors()) {
-      AddProblem(error.source().empty() ? path : error.source(),
-                 fmt::format("node {}: {}: {}", node.node_id(), error.resource().name(),
-                             error.message()),
-                 status);
+      AddProblem(
+          error.source().empty() ? path : error.source(),
+          fmt::format("node {}: {}: {}", node.node_id(), error.resource().name(), error.message()),
+          status);
     }
   }
 }

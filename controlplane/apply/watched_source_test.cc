@@ -11,8 +11,8 @@ namespace sluice::apply {
 namespace {
 
 using testing::ControllerSetup;
-using testing::Yaml;
 using ::testing::HasSubstr;
+using testing::Yaml;
 
 class WatchedSourceTest : public ::testing::Test {
  protected:
@@ -81,8 +81,7 @@ TEST_F(WatchedSourceTest, AVanishedFileShowsAndTheLastGoodStays) {
 
 TEST_F(WatchedSourceTest, ANodesRefusalShowsWithItsLine) {
   Write(Yaml("one"));
-  const auto bad =
-      setup_.Connect({.refuse = [](const v1::Prepare&) { return "port taken"; }});
+  const auto bad = setup_.Connect({.refuse = [](const v1::Prepare&) { return "port taken"; }});
   Watch();
   ASSERT_TRUE(WaitForProblem());
   ASSERT_EQ(Status().problems_size(), 2);

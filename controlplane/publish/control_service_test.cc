@@ -10,12 +10,12 @@
 namespace sluice::publish {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::kDeadline;
 using testing::RequestOf;
 using testing::ResourcesOf;
 using testing::TestNode;
 using testing::VersionOf;
-using ::testing::HasSubstr;
 using Message = v1::ControllerMessage;
 
 class ControlServiceTest : public ::testing::Test {

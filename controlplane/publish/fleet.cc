@@ -51,7 +51,7 @@ void Fleet::SetReleased(const v1::Version& version, SharedResources resources) {
 
 void Fleet::Remember(const std::string& node_id, const v1::Hello& hello,
                      int64_t last_seen_unix_ms) {
-  Node& node = nodes_[node_id];
+  ProxyNode& node = nodes_[node_id];
   node.id = node_id;
   node.hello = hello;
   node.last_seen_unix_ms = last_seen_unix_ms;
@@ -65,7 +65,7 @@ bool Fleet::Forget(const std::string& node_id) {
   return true;
 }
 
-Node* Fleet::FindStream(uint64_t stream) {
+ProxyNode* Fleet::FindStream(uint64_t stream) {
   const auto found = streams_.find(stream);
   return found == streams_.end() ? nullptr : found->second;
 }
@@ -76,10 +76,11 @@ Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const st
                                int64_t now_ms, int64_t now_unix_ms) {
   if (const absl::Status status = CheckHello(hello); !status.ok()) return {.status = status};
   if (!nodes_.contains(hello.node_id()) && nodes_.size() >= kNodesMax) {
-    return {.status = absl::ResourceExhaustedError(fmt::format(
-                "{} nodes are known already: remove some with `sluicectl node remove`", kNodesMax))};
+    return {
+        .status = absl::ResourceExhaustedError(fmt::format(
+            "{} nodes are known already: remove some with `sluicectl node remove`", kNodesMax))};
   }
-  Node& node = nodes_[hello.node_id()];
+  ProxyNode& node = nodes_[hello.node_id()];
   const bool same_boot = node.hello.boot_id() == hello.boot_id();
   if (node.connected() && !same_boot &&
       std::find(node.replaced_boots.begin(), node.replaced_boots.end(), hello.boot_id()) !=
@@ -95,7 +96,7 @@ Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const st
   if (replaced != 0) {
     if (!same_boot) {
       node.replaced_boots.push_back(node.hello.boot_id());
-      if (node.replaced_boots.size() > Node::kBootsMax) node.replaced_boots.pop_front();
+      if (node.replaced_boots.size() > ProxyNode::kBootsMax) node.replaced_boots.pop_front();
       note = fmt::format("took over from another process of the same name at {}", node.peer);
     }
     OnDisconnect(replaced, "replaced by a newer connection", now_ms);
@@ -131,7 +132,7 @@ Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const st
 }
 
 void Fleet::OnDisconnect(uint64_t stream, const std::string& note, int64_t now_ms) {
-  Node* node = FindStream(stream);
+  ProxyNode* node = FindStream(stream);
   if (node == nullptr) return;
   streams_.erase(stream);
   node->stream = 0;
@@ -143,7 +144,7 @@ void Fleet::OnDisconnect(uint64_t stream, const std::string& note, int64_t now_m
 
 // --- To one node.
 
-void Fleet::Offer(Node& node, const v1::Version& version, const SharedResources& resources,
+void Fleet::Offer(ProxyNode& node, const v1::Version& version, const SharedResources& resources,
                   bool dry_run, int64_t now_ms) {
   const EncodedOffer& offer = deltas_.Find(node.base_root, version, resources);
   for (const SharedMessage& message : offer.messages) send_(node.stream, message);
@@ -157,7 +158,7 @@ void Fleet::Offer(Node& node, const v1::Version& version, const SharedResources&
 }
 
 // What an idle node is to have next.
-void Fleet::SendNext(Node& node, int64_t now_ms) {
+void Fleet::SendNext(ProxyNode& node, int64_t now_ms) {
   if (!node.connected() || node.stage != Stage::kIdle) return;
   if (rollout_.phase() == RolloutPhase::kPreparing && rollout_.IsWaiting(node.id)) {
     JoinRollout(node, now_ms);
@@ -167,7 +168,7 @@ void Fleet::SendNext(Node& node, int64_t now_ms) {
 }
 
 // Brings a node that stands outside a rollout to what is released.
-void Fleet::CatchUp(Node& node, int64_t now_ms) {
+void Fleet::CatchUp(ProxyNode& node, int64_t now_ms) {
   if (!node.connected() || released_.root().empty() || node.stage != Stage::kIdle) return;
   if (node.FindRejection(released_.root()) != nullptr) return;
   if (node.version.root() != released_.root()) {
@@ -182,7 +183,7 @@ void Fleet::CatchUp(Node& node, int64_t now_ms) {
   }
 }
 
-void Fleet::Commit(Node& node, const v1::Version& version, int64_t now_ms) {
+void Fleet::Commit(ProxyNode& node, const v1::Version& version, int64_t now_ms) {
   v1::ControllerMessage message;
   *message.mutable_commit()->mutable_version() = version;
   send_(node.stream, Encode(message));
@@ -192,7 +193,7 @@ void Fleet::Commit(Node& node, const v1::Version& version, int64_t now_ms) {
   node.deadline_ms = now_ms + options_.prepare_timeout_ms;
 }
 
-void Fleet::Discard(Node& node) {
+void Fleet::Discard(ProxyNode& node) {
   v1::ControllerMessage message;
   message.mutable_discard()->set_root(node.offered.root());
   send_(node.stream, Encode(message));
@@ -214,10 +215,10 @@ void Fleet::StartRollout(RolloutRequest request, int64_t now_ms) {
   Judge(now_ms);
 }
 
-void Fleet::JoinRollout(Node& node, int64_t now_ms) {
+void Fleet::JoinRollout(ProxyNode& node, int64_t now_ms) {
   const RolloutRequest& request = rollout_.request();
   if (node.stage == Stage::kOffered) return;  // It has an answer to give first.
-  const Node::Rejection* before = node.FindRejection(rollout_.root());
+  const ProxyNode::Rejection* before = node.FindRejection(rollout_.root());
   if (before != nullptr && !request.dry_run) {
     rollout_.Reject(node.id, SaidBefore(before->errors), now_ms);
     return;
@@ -271,7 +272,7 @@ void Fleet::Abandon(int64_t now_ms) {
 
 void Fleet::OnMessage(uint64_t stream, const v1::ProxyMessage& message, int64_t now_ms,
                       int64_t now_unix_ms) {
-  Node* node = FindStream(stream);
+  ProxyNode* node = FindStream(stream);
   if (node == nullptr) return;
   node->last_seen_ms = now_ms;
   node->last_seen_unix_ms = now_unix_ms;
@@ -300,12 +301,12 @@ void Fleet::OnMessage(uint64_t stream, const v1::ProxyMessage& message, int64_t 
 }
 
 // True of an offer in flight that the active rollout made.
-bool Fleet::IsOfRollout(const Node& node) const {
+bool Fleet::IsOfRollout(const ProxyNode& node) const {
   return rollout_.active() && rollout_.Has(node.id) && !rollout_.IsWaiting(node.id) &&
          node.offered.root() == rollout_.root() && node.dry_run == rollout_.request().dry_run;
 }
 
-void Fleet::OnPrepared(Node& node, const std::string& root, int64_t now_ms) {
+void Fleet::OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms) {
   if (node.stage != Stage::kOffered || node.offered.root() != root) return;  // Superseded.
   node.stage = Stage::kPrepared;
   node.ForgetRejected(root);
@@ -326,7 +327,7 @@ void Fleet::OnPrepared(Node& node, const std::string& root, int64_t now_ms) {
   Judge(now_ms);
 }
 
-void Fleet::OnRejected(Node& node, const v1::Rejected& rejected, int64_t now_ms) {
+void Fleet::OnRejected(ProxyNode& node, const v1::Rejected& rejected, int64_t now_ms) {
   if (node.stage != Stage::kOffered || node.offered.root() != rejected.root()) return;
   node.stage = Stage::kIdle;
   const std::vector<v1::ResourceError> errors(rejected.errors().begin(), rejected.errors().end());
@@ -342,7 +343,7 @@ void Fleet::OnRejected(Node& node, const v1::Rejected& rejected, int64_t now_ms)
   Judge(now_ms);
 }
 
-void Fleet::OnResync(Node& node, const v1::Resync& resync, int64_t now_ms) {
+void Fleet::OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms) {
   if (node.stage == Stage::kCommitted && resync.expected_root() == node.offered.root()) {
     // It lost what it had prepared. What it serves its next words will tell.
     node.stage = Stage::kIdle;
@@ -377,7 +378,7 @@ void Fleet::OnResync(Node& node, const v1::Resync& resync, int64_t now_ms) {
   node.deadline_ms = deadline_ms;
 }
 
-void Fleet::OnEffective(Node& node, const v1::Version& version, int64_t now_ms,
+void Fleet::OnEffective(ProxyNode& node, const v1::Version& version, int64_t now_ms,
                         int64_t now_unix_ms) {
   if (node.version.root() != version.root()) node.version_since_unix_ms = now_unix_ms;
   node.version = version;
@@ -393,7 +394,8 @@ void Fleet::OnEffective(Node& node, const v1::Version& version, int64_t now_ms,
   SendNext(node, now_ms);
 }
 
-void Fleet::OnReport(Node& node, const v1::Report& report, int64_t now_ms, int64_t now_unix_ms) {
+void Fleet::OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms,
+                     int64_t now_unix_ms) {
   node.previous_report.Swap(&node.report);
   node.previous_report.clear_endpoints();
   node.previous_report.clear_certificates();

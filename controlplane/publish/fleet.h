@@ -61,33 +61,34 @@ class Fleet {
   const Rollout& rollout() const { return rollout_; }
 
   const v1::Version& released() const { return released_; }
-  const std::map<std::string, Node>& nodes() const { return nodes_; }
-  Node* FindStream(uint64_t stream);
+  const std::map<std::string, ProxyNode>& nodes() const { return nodes_; }
+  ProxyNode* FindStream(uint64_t stream);
   const FleetOptions& options() const { return options_; }
   uint64_t deltas_encoded() const { return deltas_.encoded_count(); }
 
  private:
-  void Offer(Node& node, const v1::Version& version, const SharedResources& resources, bool dry_run,
-             int64_t now_ms);
-  void JoinRollout(Node& node, int64_t now_ms);
-  void SendNext(Node& node, int64_t now_ms);
-  void CatchUp(Node& node, int64_t now_ms);
-  void Commit(Node& node, const v1::Version& version, int64_t now_ms);
-  void Discard(Node& node);
+  void Offer(ProxyNode& node, const v1::Version& version, const SharedResources& resources,
+             bool dry_run, int64_t now_ms);
+  void JoinRollout(ProxyNode& node, int64_t now_ms);
+  void SendNext(ProxyNode& node, int64_t now_ms);
+  void CatchUp(ProxyNode& node, int64_t now_ms);
+  void Commit(ProxyNode& node, const v1::Version& version, int64_t now_ms);
+  void Discard(ProxyNode& node);
   void Judge(int64_t now_ms);
   void LetGoOfPrepared(int64_t now_ms);
-  void OnPrepared(Node& node, const std::string& root, int64_t now_ms);
-  void OnRejected(Node& node, const v1::Rejected& rejected, int64_t now_ms);
-  void OnResync(Node& node, const v1::Resync& resync, int64_t now_ms);
-  void OnEffective(Node& node, const v1::Version& version, int64_t now_ms, int64_t now_unix_ms);
-  void OnReport(Node& node, const v1::Report& report, int64_t now_ms, int64_t now_unix_ms);
-  bool IsOfRollout(const Node& node) const;
+  void OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms);
+  void OnRejected(ProxyNode& node, const v1::Rejected& rejected, int64_t now_ms);
+  void OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms);
+  void OnEffective(ProxyNode& node, const v1::Version& version, int64_t now_ms,
+                   int64_t now_unix_ms);
+  void OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms, int64_t now_unix_ms);
+  bool IsOfRollout(const ProxyNode& node) const;
 
   const FleetOptions options_;
   const Send send_;
   DeltaCache deltas_;
-  std::map<std::string, Node> nodes_;
-  std::unordered_map<uint64_t, Node*> streams_;  // Into nodes_, whose entries do not move.
+  std::map<std::string, ProxyNode> nodes_;
+  std::unordered_map<uint64_t, ProxyNode*> streams_;  // Into nodes_, whose entries do not move.
   v1::Version released_;
   SharedResources released_resources_;
   Rollout rollout_;

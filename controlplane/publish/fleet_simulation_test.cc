@@ -37,11 +37,11 @@ struct Proxy {
   snapshot::Resources prepared;
 
   int64_t latency_ms = 1;
-  int64_t silent_until_ms = 0;          // Reads nothing before.
-  std::set<std::string> cannot;         // Words it rejects in this boot.
-  std::set<std::string> rejected;       // Roots it has rejected in this boot.
-  int unanswered = 0;                   // Prepares on this stream that it has not answered.
-  bool loses_deltas = false;            // Claims once that a delta did not fit.
+  int64_t silent_until_ms = 0;     // Reads nothing before.
+  std::set<std::string> cannot;    // Words it rejects in this boot.
+  std::set<std::string> rejected;  // Roots it has rejected in this boot.
+  int unanswered = 0;              // Prepares on this stream that it has not answered.
+  bool loses_deltas = false;       // Claims once that a delta did not fit.
 
   std::string boot_id() const { return fmt::format("{}-{}", id, boot); }
 };
@@ -50,9 +50,10 @@ class Simulation {
  public:
   explicit Simulation(uint64_t seed)
       : random_(seed),
-        fleet_({.prepare_timeout_ms = kPrepareTimeoutMs, .report_interval_ms = kReportMs},
-               [this](const std::string& root) { return Load(root); },
-               [this](uint64_t stream, SharedMessage message) { OnSent(stream, message); }) {
+        fleet_(
+            {.prepare_timeout_ms = kPrepareTimeoutMs, .report_interval_ms = kReportMs},
+            [this](const std::string& root) { return Load(root); },
+            [this](uint64_t stream, SharedMessage message) { OnSent(stream, message); }) {
     const int count = 5 + static_cast<int>(random_.Below(30));
     for (int i = 0; i < count; ++i) {
       Proxy& proxy = proxies_.emplace_back();
@@ -76,7 +77,7 @@ class Simulation {
     int64_t at_ms;
     uint64_t order;
     uint64_t stream;
-    SharedMessage to_proxy;         // Or:
+    SharedMessage to_proxy;  // Or:
     v1::ProxyMessage from_proxy;
     bool operator<(const Event& other) const {
       return std::tie(at_ms, order) > std::tie(other.at_ms, other.order);
@@ -161,12 +162,10 @@ class Simulation {
         proxy.offer = message.offer();
         proxy.prepared_root.clear();
         proxy.decoder.reset();
-        if (proxy.offer.base_root().empty() ||
-            proxy.offer.base_root() == proxy.version.root()) {
-          proxy.decoder.emplace(proxy.offer,
-                                proxy.offer.base_root().empty() ? snapshot::Resources()
-                                                                : proxy.resources,
-                                1 << 20);
+        if (proxy.offer.base_root().empty() || proxy.offer.base_root() == proxy.version.root()) {
+          proxy.decoder.emplace(
+              proxy.offer,
+              proxy.offer.base_root().empty() ? snapshot::Resources() : proxy.resources, 1 << 20);
         }
         return;
       case v1::ControllerMessage::kChunk:
@@ -203,7 +202,8 @@ class Simulation {
     if (proxy.cannot.contains(first.endpoints(0).address())) {
       if (!prepare.dry_run()) proxy.rejected.insert(prepare.root());
       answer.mutable_rejected()->set_root(prepare.root());
-      answer.mutable_rejected()->add_errors()->set_message(prepare.dry_run() ? kRehearsed : "cannot");
+      answer.mutable_rejected()->add_errors()->set_message(prepare.dry_run() ? kRehearsed
+                                                                             : "cannot");
     } else {
       if (!prepare.dry_run()) {
         proxy.prepared_root = prepare.root();
@@ -360,7 +360,7 @@ class Simulation {
     for (const v1::NodeProgress& node : rollout.Progress()) {
       switch (node.stage()) {
         case v1::NodeProgress::PREPARED: {
-          const Node& known = fleet_.nodes().at(node.node_id());
+          const ProxyNode& known = fleet_.nodes().at(node.node_id());
           EXPECT_TRUE(heard_prepared_[known.stream].contains(rollout.root()) ||
                       known.base_root == rollout.root())
               << node.node_id();

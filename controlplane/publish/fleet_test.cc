@@ -9,13 +9,13 @@
 namespace sluice::publish {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using testing::HelloOf;
+using ::testing::IsEmpty;
 using testing::RequestOf;
 using testing::ResourcesOf;
 using testing::VersionOf;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using Kind = v1::ControllerMessage::MessageCase;
 using Progress = v1::NodeProgress;
 
@@ -24,14 +24,15 @@ constexpr int64_t kTimeoutMs = 1000;
 class FleetTest : public ::testing::Test {
  protected:
   FleetTest()
-      : fleet_({.prepare_timeout_ms = kTimeoutMs, .report_interval_ms = 200},
-               [](const std::string&) { return nullptr; },
-               [this](uint64_t stream, SharedMessage message) {
-                 v1::ControllerMessage parsed;
-                 ASSERT_TRUE(parsed.ParseFromString(message->bytes));
-                 ASSERT_EQ(parsed.message_case(), message->kind);
-                 sent_[stream].push_back(std::move(parsed));
-               }) {}
+      : fleet_(
+            {.prepare_timeout_ms = kTimeoutMs, .report_interval_ms = 200},
+            [](const std::string&) { return nullptr; },
+            [this](uint64_t stream, SharedMessage message) {
+              v1::ControllerMessage parsed;
+              ASSERT_TRUE(parsed.ParseFromString(message->bytes));
+              ASSERT_EQ(parsed.message_case(), message->kind);
+              sent_[stream].push_back(std::move(parsed));
+            }) {}
 
   Fleet::Greeting Connect(uint64_t stream, const std::string& id, const v1::Version& current = {},
                           const std::string& boot = "boot") {

@@ -59,11 +59,11 @@ void Hub::SendTo(uint64_t stream, SharedMessage message) {
 
 void Hub::NoteRolloutEnd() {
   const Rollout& rollout = fleet_.rollout();
-  if (rollout_started_ms_ == 0 || rollout.phase() != RolloutPhase::kReleased || !rollout.settled()) {
+  if (rollout_started_ms_ == 0 || rollout.phase() != RolloutPhase::kReleased ||
+      !rollout.settled()) {
     return;
   }
-  const double seconds =
-      static_cast<double>(base::MonotonicMillis() - rollout_started_ms_) / 1000;
+  const double seconds = static_cast<double>(base::MonotonicMillis() - rollout_started_ms_) / 1000;
   rollout_started_ms_ = 0;
   const auto& bounds = RolloutTimes::kBoundsSeconds;
   const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin();
@@ -101,8 +101,7 @@ void Hub::Ticking() {
 void Hub::NoticeStates(int64_t now_ms) {
   std::vector<v1::NodeStatus::State> states;
   for (const auto& [id, node] : fleet_.nodes()) {
-    states.push_back(
-        StateOf(node, fleet_.released(), now_ms, fleet_.options().report_interval_ms));
+    states.push_back(StateOf(node, fleet_.released(), now_ms, fleet_.options().report_interval_ms));
   }
   if (states == states_) return;
   states_ = std::move(states);
@@ -165,7 +164,7 @@ void Hub::OnHello(uint64_t stream, const v1::Hello& hello, const std::string& pe
 }
 
 void Hub::LogRejection(uint64_t stream, const v1::Rejected& rejected) const {
-  const Node* node = const_cast<Fleet&>(fleet_).FindStream(stream);
+  const ProxyNode* node = const_cast<Fleet&>(fleet_).FindStream(stream);
   for (const v1::ResourceError& error : rejected.errors()) {
     base::LogWarn("node {} refused {} {}: {}", node != nullptr ? node->id : "?",
                   error.resource().name(), error.field(), error.message());
@@ -203,7 +202,7 @@ void Hub::OnClosed(uint64_t stream, const std::string& note) {
   {
     const std::lock_guard lock(mutex_);
     streams_.erase(stream);
-    if (const Node* node = fleet_.FindStream(stream); node != nullptr) {
+    if (const ProxyNode* node = fleet_.FindStream(stream); node != nullptr) {
       base::LogInfo("node {} disconnected: {}", node->id, note);
       node_id = node->id;
       hello = node->hello.SerializeAsString();
@@ -260,8 +259,8 @@ Hub::RolloutView Hub::ViewRollout() const {
 
 bool Hub::WaitPrepared(std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(
-      lock, timeout, [this] { return fleet_.rollout().phase() != RolloutPhase::kPreparing; });
+  return changed_.wait_for(lock, timeout,
+                           [this] { return fleet_.rollout().phase() != RolloutPhase::kPreparing; });
 }
 
 bool Hub::WaitSettled(std::chrono::milliseconds timeout) const {

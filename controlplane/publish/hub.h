@@ -1,7 +1,7 @@
 // The fleet behind one lock, with a clock that ticks and a way to wait for changes.
 //
-// Thread-safe. Streams hand in what they read; what a node is sent goes to its Outbox, which must not
-// call back into the hub while it is called.
+// Thread-safe. Streams hand in what they read; what a node is sent goes to its Outbox, which must
+// not call back into the hub while it is called.
 #pragma once
 
 #include <array>

@@ -24,14 +24,14 @@ bool IsName(const std::string& text, size_t bytes_max) {
 
 }  // namespace
 
-const Node::Rejection* Node::FindRejection(const std::string& root) const {
+const ProxyNode::Rejection* ProxyNode::FindRejection(const std::string& root) const {
   for (const Rejection& rejection : rejections) {
     if (rejection.root == root) return &rejection;
   }
   return nullptr;
 }
 
-void Node::NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why) {
+void ProxyNode::NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why) {
   ForgetRejected(root);
   rejections.push_back({root, why});
   if (rejections.size() > kRejectionsMax) rejections.pop_front();
@@ -39,7 +39,7 @@ void Node::NoteRejected(const std::string& root, const std::vector<v1::ResourceE
   errors_root = root;
 }
 
-void Node::ForgetRejected(const std::string& root) {
+void ProxyNode::ForgetRejected(const std::string& root) {
   std::erase_if(rejections, [&root](const Rejection& one) { return one.root == root; });
 }
 
@@ -71,9 +71,9 @@ absl::Status CheckHello(const v1::Hello& hello) {
     return absl::InvalidArgumentError("the boot id is too long");
   }
   if (hello.protocol_version() > kProtocolVersionMax) {
-    return absl::FailedPreconditionError(
-        fmt::format("this controller speaks protocol version 1, the proxy {}: upgrade the controller",
-                    hello.protocol_version()));
+    return absl::FailedPreconditionError(fmt::format(
+        "this controller speaks protocol version 1, the proxy {}: upgrade the controller",
+        hello.protocol_version()));
   }
   if (hello.labels_size() > kLabelsMax) {
     return absl::InvalidArgumentError(

@@ -19,7 +19,7 @@ enum class Stage : uint8_t {
   kCommitted,  // Waiting for Effective.
 };
 
-struct Node {
+struct ProxyNode {
   // Of the newest entries of the lists below.
   static constexpr size_t kRejectionsMax = 16;
   static constexpr size_t kBootsMax = 8;
@@ -71,11 +71,11 @@ struct Node {
 inline constexpr int kReportsMissed = 3;
 
 // Computed from what is known at `now_ms`, never stored.
-v1::NodeStatus StatusOf(const Node& node, const v1::Version& released, int64_t now_ms,
+v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& released, int64_t now_ms,
                         int64_t report_interval_ms);
 
 // Only the state of it.
-v1::NodeStatus::State StateOf(const Node& node, const v1::Version& released, int64_t now_ms,
+v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& released, int64_t now_ms,
                               int64_t report_interval_ms);
 
 // Keeps one node's words from filling our memory.

@@ -7,7 +7,8 @@
 namespace sluice::publish {
 namespace {
 
-// The bounds of v1::Report.latency_buckets, milliseconds; the same as observe/metrics.h in the proxy.
+// The bounds of v1::Report.latency_buckets, milliseconds; the same as observe/metrics.h in the
+// proxy.
 constexpr std::array<double, 16> kBoundsMs = {0.5, 1,   2.5,  5,    10,   25,    50,    100,
                                               250, 500, 1000, 2500, 5000, 10000, 30000, 60000};
 
@@ -34,15 +35,15 @@ double P99(const v1::Report& now, const v1::Report& before) {
     if (static_cast<size_t>(i) >= kBoundsMs.size()) break;
     const double low = i == 0 ? 0 : kBoundsMs[static_cast<size_t>(i) - 1];
     const double high = kBoundsMs[static_cast<size_t>(i)];
-    const double share = reached == below
-                             ? 1
-                             : (wanted - static_cast<double>(below)) / static_cast<double>(reached - below);
+    const double share = reached == below ? 1
+                                          : (wanted - static_cast<double>(below)) /
+                                                static_cast<double>(reached - below);
     return low + (high - low) * share;
   }
   return kBoundsMs.back();
 }
 
-void FillLoad(const Node& node, v1::NodeStatus* status) {
+void FillLoad(const ProxyNode& node, v1::NodeStatus* status) {
   *status->mutable_report() = node.report;
   const int64_t elapsed_ms = node.report_ms - node.previous_report_ms;
   if (node.previous_report_ms == 0 || elapsed_ms <= 0) return;
@@ -59,7 +60,7 @@ void FillLoad(const Node& node, v1::NodeStatus* status) {
   status->set_p99_ms(P99(node.report, node.previous_report));
 }
 
-std::string ReasonOf(const Node& node, v1::NodeStatus::State state, int64_t now_ms) {
+std::string ReasonOf(const ProxyNode& node, v1::NodeStatus::State state, int64_t now_ms) {
   switch (state) {
     case v1::NodeStatus::UNREACHABLE:
       if (!node.connected()) return node.note.empty() ? "its stream has ended" : node.note;
@@ -79,7 +80,7 @@ std::string ReasonOf(const Node& node, v1::NodeStatus::State state, int64_t now_
 
 }  // namespace
 
-v1::NodeStatus::State StateOf(const Node& node, const v1::Version& released, int64_t now_ms,
+v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& released, int64_t now_ms,
                               int64_t report_interval_ms) {
   if (!node.connected() || now_ms - node.last_seen_ms > kReportsMissed * report_interval_ms) {
     return v1::NodeStatus::UNREACHABLE;
@@ -94,7 +95,7 @@ v1::NodeStatus::State StateOf(const Node& node, const v1::Version& released, int
   return node.lagging ? v1::NodeStatus::LAGGING : v1::NodeStatus::UPDATING;
 }
 
-v1::NodeStatus StatusOf(const Node& node, const v1::Version& released, int64_t now_ms,
+v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& released, int64_t now_ms,
                         int64_t report_interval_ms) {
   v1::NodeStatus status;
   status.set_node_id(node.id);

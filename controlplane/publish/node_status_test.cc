@@ -13,8 +13,8 @@ v1::Version VersionWith(const std::string& root) {
   return version;
 }
 
-Node Connected(const std::string& root) {
-  Node node;
+ProxyNode Connected(const std::string& root) {
+  ProxyNode node;
   node.id = "n";
   node.stream = 1;
   node.last_seen_ms = 100'000;
@@ -22,12 +22,12 @@ Node Connected(const std::string& root) {
   return node;
 }
 
-v1::NodeStatus::State StateAt(const Node& node, const std::string& released, int64_t now_ms) {
+v1::NodeStatus::State StateAt(const ProxyNode& node, const std::string& released, int64_t now_ms) {
   return StateOf(node, VersionWith(released), now_ms, kReportMs);
 }
 
 TEST(NodeStatusTest, StatesFollowFromWhatIsKnown) {
-  Node node = Connected("a");
+  ProxyNode node = Connected("a");
   EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::SYNCED);
   EXPECT_EQ(StateAt(node, "", 100'000), v1::NodeStatus::SYNCED) << "nothing is released";
   EXPECT_EQ(StateAt(node, "b", 100'000), v1::NodeStatus::UPDATING);
@@ -43,14 +43,14 @@ TEST(NodeStatusTest, StatesFollowFromWhatIsKnown) {
 }
 
 TEST(NodeStatusTest, ThreeMissedReportsMakeANodeUnreachable) {
-  const Node node = Connected("a");
+  const ProxyNode node = Connected("a");
   EXPECT_EQ(StateAt(node, "a", 100'000 + 3 * kReportMs), v1::NodeStatus::SYNCED);
   EXPECT_EQ(StateAt(node, "a", 100'001 + 3 * kReportMs), v1::NodeStatus::UNREACHABLE);
   EXPECT_EQ(StatusOf(node, VersionWith("a"), 107'500, kReportMs).reason(), "no report for 7.5 s");
 }
 
 TEST(NodeStatusTest, DrainingIsKnownBeforeTheFirstReport) {
-  Node node = Connected("a");
+  ProxyNode node = Connected("a");
   node.hello.set_draining(true);
   EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::DRAINING);
   node.report_ms = 100'000;  // Which says that it is not any more.
@@ -58,12 +58,12 @@ TEST(NodeStatusTest, DrainingIsKnownBeforeTheFirstReport) {
 }
 
 TEST(NodeStatusTest, OnlySomeRejectionsAreRemembered) {
-  Node node;
-  for (size_t i = 0; i <= Node::kRejectionsMax; ++i) node.NoteRejected(std::to_string(i), {});
+  ProxyNode node;
+  for (size_t i = 0; i <= ProxyNode::kRejectionsMax; ++i) node.NoteRejected(std::to_string(i), {});
   EXPECT_EQ(node.FindRejection("0"), nullptr);
   EXPECT_NE(node.FindRejection("1"), nullptr);
   node.NoteRejected("1", {});
-  EXPECT_EQ(node.rejections.size(), Node::kRejectionsMax);
+  EXPECT_EQ(node.rejections.size(), ProxyNode::kRejectionsMax);
   node.ForgetRejected("1");
   EXPECT_EQ(node.FindRejection("1"), nullptr);
 }
@@ -79,7 +79,7 @@ v1::Report ReportWith(uint64_t requests, uint64_t errors, const std::vector<uint
 }
 
 TEST(NodeStatusTest, LoadIsWhatHappenedSinceTheReportBefore) {
-  Node node = Connected("a");
+  ProxyNode node = Connected("a");
   node.previous_report = ReportWith(1000, 900, {1000, 1000, 1000, 1000});
   node.previous_report_ms = 10'000;
   // 200 more in two seconds: 98 under 0.5 ms, 198 under 1 ms, all under 2.5 ms.
@@ -92,16 +92,17 @@ TEST(NodeStatusTest, LoadIsWhatHappenedSinceTheReportBefore) {
 }
 
 TEST(NodeStatusTest, AProcessThatStartedAgainCountsFromZero) {
-  Node node = Connected("a");
+  ProxyNode node = Connected("a");
   node.previous_report = ReportWith(1000, 0, {1000});
   node.previous_report_ms = 10'000;
   node.report = ReportWith(50, 0, {50});
   node.report_ms = 12'000;
-  EXPECT_DOUBLE_EQ(StatusOf(node, VersionWith("a"), 100'000, kReportMs).requests_per_second(), 25.0);
+  EXPECT_DOUBLE_EQ(StatusOf(node, VersionWith("a"), 100'000, kReportMs).requests_per_second(),
+                   25.0);
 }
 
 TEST(NodeStatusTest, StrangeReportsHaveNoFigures) {
-  Node node = Connected("a");
+  ProxyNode node = Connected("a");
   node.previous_report_ms = 10'000;
   node.report_ms = 12'000;
   EXPECT_EQ(StatusOf(node, VersionWith("a"), 100'000, kReportMs).p99_ms(), 0.0);

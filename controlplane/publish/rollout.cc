@@ -43,8 +43,7 @@ bool Rollout::Judge(int64_t now_ms) {
     prepared += participant.stage == Progress::PREPARED;
   }
   if (awaited > 0) return false;
-  const bool refused =
-      rejected > 0 && (!request_.partial || request_.dry_run || prepared == 0);
+  const bool refused = rejected > 0 && (!request_.partial || request_.dry_run || prepared == 0);
   phase_ = refused            ? RolloutPhase::kRefused
            : request_.dry_run ? RolloutPhase::kRehearsed
                               : RolloutPhase::kPrepared;

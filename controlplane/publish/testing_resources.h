@@ -16,8 +16,7 @@ inline SharedResources ResourcesOf(const std::string& word, int clusters = 3) {
     v1::Cluster cluster;
     cluster.set_name("c" + std::to_string(i));
     cluster.add_endpoints()->set_address(i == 0 ? word : "same");
-    resources.push_back(
-        snapshot::MakeResource(v1::RESOURCE_KIND_CLUSTER, cluster.name(), cluster));
+    resources.push_back(snapshot::MakeResource(v1::RESOURCE_KIND_CLUSTER, cluster.name(), cluster));
   }
   (void)snapshot::SortAndCheck(&resources).ok();
   return std::make_shared<const snapshot::Resources>(std::move(resources));

@@ -143,8 +143,8 @@ class FileWatcher::Impl {
     Watch();
     std::string known = Tell();
     for (;;) {
-      const milliseconds time =
-          next_.again_in ? std::min(*next_.again_in, options_.check_interval) : options_.check_interval;
+      const milliseconds time = next_.again_in ? std::min(*next_.again_in, options_.check_interval)
+                                               : options_.check_interval;
       const int64_t start_ms = base::MonotonicMillis();
       if (!Sleep(time, /*until_event=*/true)) return;
       bool again = false;

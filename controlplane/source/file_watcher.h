@@ -20,8 +20,9 @@ namespace sluice::source {
 
 struct FileWatcherOptions {
   std::chrono::milliseconds check_interval{5000};
-  std::chrono::milliseconds debounce{100};   // Quiet for so long before anybody is told.
-  std::chrono::milliseconds patience{2000};  // For a writer who never stops; then it is told anyway.
+  std::chrono::milliseconds debounce{100};  // Quiet for so long before anybody is told.
+  std::chrono::milliseconds patience{
+      2000};  // For a writer who never stops; then it is told anyway.
 };
 
 // What the callback wants next.

@@ -17,7 +17,9 @@ std::string EncodeIds(const std::vector<int64_t>& ids) {
 }
 
 absl::StatusOr<std::vector<int64_t>> DecodeIds(std::string_view blob) {
-  const auto damaged = [] { return absl::DataLossError("a version's list of resources is damaged"); };
+  const auto damaged = [] {
+    return absl::DataLossError("a version's list of resources is damaged");
+  };
   std::vector<int64_t> ids;
   uint64_t distance = 0;
   int shift = 0;

@@ -65,9 +65,9 @@ absl::StatusOr<base::UniqueFd> OpenPrivate(const std::string& path) {
 }
 
 absl::Status WithRemedy(const std::string& path, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      fmt::format("{}: {}; restore it from a copy or start with an empty --data-dir",
-                                  path, std::string(status.message())));
+  return absl::Status(
+      status.code(), fmt::format("{}: {}; restore it from a copy or start with an empty --data-dir",
+                                 path, std::string(status.message())));
 }
 
 }  // namespace
@@ -144,8 +144,8 @@ absl::Status VersionStore::Add(StoredVersion* version, const snapshot::Resources
 absl::StatusOr<std::vector<int64_t>> VersionStore::AddResources(
     const snapshot::Resources& resources) {
   Statement find = database_.Prepare("SELECT id FROM resource WHERE sha256 = ?");
-  Statement insert = database_.Prepare(
-      "INSERT INTO resource (sha256, kind, name, body) VALUES (?, ?, ?, ?)");
+  Statement insert =
+      database_.Prepare("INSERT INTO resource (sha256, kind, name, body) VALUES (?, ?, ?, ?)");
   std::vector<int64_t> ids;
   for (const auto& resource : resources) {
     ASSIGN_OR_RETURN(const bool known, find.BindBlob(resource->sha256()).Step());
@@ -166,14 +166,13 @@ absl::StatusOr<std::vector<int64_t>> VersionStore::AddResources(
 absl::Status VersionStore::AddFiles(int64_t revision, const v1::Document& document) {
   Statement insert =
       database_.Prepare("INSERT OR IGNORE INTO file (sha256, content) VALUES (?, ?)");
-  Statement link = database_.Prepare(
-      "INSERT INTO version_file SELECT ?, ?, ?, id FROM file WHERE sha256 = ?");
+  Statement link =
+      database_.Prepare("INSERT INTO version_file SELECT ?, ?, ?, id FROM file WHERE sha256 = ?");
   int64_t position = 0;
   for (const v1::SourceFile& file : document.files()) {
     const std::string hash = base::Sha256(file.content());
     RETURN_IF_ERROR(insert.BindBlob(hash).BindBlob(file.content()).Run());
-    RETURN_IF_ERROR(
-        link.Bind(revision).Bind(position++).Bind(file.path()).BindBlob(hash).Run());
+    RETURN_IF_ERROR(link.Bind(revision).Bind(position++).Bind(file.path()).BindBlob(hash).Run());
   }
   return absl::OkStatus();
 }
@@ -187,12 +186,13 @@ absl::Status VersionStore::Prune() {
     RETURN_IF_ERROR(count.Step().status());
     if (count.Int(0) < kVersionsKept + kVersionsSlack) return absl::OkStatus();
   }
-  RETURN_IF_ERROR(database_
-                      .Prepare("DELETE FROM version WHERE state <> ? AND revision <= (SELECT revision "
-                               "FROM version ORDER BY revision DESC LIMIT 1 OFFSET ?)")
-                      .Bind(static_cast<int64_t>(VersionState::kCurrent))
-                      .Bind(int64_t{kVersionsKept})
-                      .Run());
+  RETURN_IF_ERROR(
+      database_
+          .Prepare("DELETE FROM version WHERE state <> ? AND revision <= (SELECT revision "
+                   "FROM version ORDER BY revision DESC LIMIT 1 OFFSET ?)")
+          .Bind(static_cast<int64_t>(VersionState::kCurrent))
+          .Bind(int64_t{kVersionsKept})
+          .Run());
   RETURN_IF_ERROR(DropUnused());
   return transaction.Commit();
 }
@@ -337,7 +337,9 @@ absl::StatusOr<uint64_t> VersionStore::RevisionOfRoot(const std::string& root) c
 absl::Status VersionStore::Audit(const v1::AuditEntry& entry) {
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(
-      database_.Prepare("INSERT INTO audit (unix_ms, author, peer, action, detail) VALUES (?, ?, ?, ?, ?)")
+      database_
+          .Prepare(
+              "INSERT INTO audit (unix_ms, author, peer, action, detail) VALUES (?, ?, ?, ?, ?)")
           .Bind(static_cast<int64_t>(entry.unix_ms()))
           .Bind(entry.author())
           .Bind(entry.peer())
@@ -372,8 +374,9 @@ absl::Status VersionStore::SeeNode(const std::string& node_id, const std::string
                                    int64_t now_unix_ms) {
   const std::lock_guard lock(mutex_);
   return database_
-      .Prepare("INSERT INTO node VALUES (?1, ?2, ?2, ?3) ON CONFLICT (node_id) DO UPDATE SET "
-               "last_ms = ?2, hello = ?3")
+      .Prepare(
+          "INSERT INTO node VALUES (?1, ?2, ?2, ?3) ON CONFLICT (node_id) DO UPDATE SET "
+          "last_ms = ?2, hello = ?3")
       .Bind(node_id)
       .Bind(now_unix_ms)
       .BindBlob(hello)
@@ -387,7 +390,8 @@ absl::Status VersionStore::ForgetNode(const std::string& node_id) {
 
 absl::StatusOr<std::vector<KnownNode>> VersionStore::Nodes() const {
   const std::lock_guard lock(mutex_);
-  Statement rows = database_.Prepare("SELECT node_id, first_ms, last_ms, hello FROM node ORDER BY node_id");
+  Statement rows =
+      database_.Prepare("SELECT node_id, first_ms, last_ms, hello FROM node ORDER BY node_id");
   std::vector<KnownNode> nodes;
   for (;;) {
     ASSIGN_OR_RETURN(const bool row, rows.Step());

@@ -93,7 +93,7 @@ class VersionStore {
 
   const std::string path_;
   const base::UniqueFd lock_;
-  mutable std::mutex mutex_;     // Guards database_.
+  mutable std::mutex mutex_;  // Guards database_.
   mutable Database database_;
   uint64_t epoch_ = 0;
 };

@@ -13,13 +13,13 @@ namespace sluice::store {
 namespace {
 
 using testing::AddVersion;
+using ::testing::AllOf;
 using testing::Clusters;
 using testing::DocumentOf;
 using testing::Folder;
-using testing::VersionOf;
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using testing::VersionOf;
 
 std::unique_ptr<VersionStore> Open(const std::string& path) {
   auto store = VersionStore::Open(path);
@@ -266,15 +266,15 @@ PRAGMA user_version=1;
     v1::Document document = DocumentOf("old text");
     document.clear_referenced();
     for (const int64_t revision : {4, 9}) {
-      ASSERT_TRUE(database
-                      ->Prepare("INSERT INTO version VALUES (?, ?, 5, 'ann', 'm', 'api', ?, 2, 3, ?)")
-                      .Bind(revision)
-                      .BindBlob(snapshot::RootOf(resources))
-                      .Bind(static_cast<int64_t>(revision == 9 ? VersionState::kCurrent
-                                                               : VersionState::kSuperseded))
-                      .BindBlob(document.SerializeAsString())
-                      .Run()
-                      .ok());
+      ASSERT_TRUE(
+          database->Prepare("INSERT INTO version VALUES (?, ?, 5, 'ann', 'm', 'api', ?, 2, 3, ?)")
+              .Bind(revision)
+              .BindBlob(snapshot::RootOf(resources))
+              .Bind(static_cast<int64_t>(revision == 9 ? VersionState::kCurrent
+                                                       : VersionState::kSuperseded))
+              .BindBlob(document.SerializeAsString())
+              .Run()
+              .ok());
       for (const auto& resource : resources) {
         ASSERT_TRUE(database->Prepare("INSERT OR IGNORE INTO resource VALUES (?, ?, ?, ?)")
                         .BindBlob(resource->sha256())

@@ -6,7 +6,7 @@
 namespace sluice::admin {
 
 AdminServer::AdminServer(boost::asio::io_context& context, AdminServerOptions options,
-                         web::Handler admin, web::Handler metrics)
+                         web::HttpHandler admin, web::HttpHandler metrics)
     : context_(context),
       options_(std::move(options)),
       admin_handler_(std::move(admin)),
@@ -41,7 +41,8 @@ std::string AdminServer::BoundAddress(const std::string& address) const {
 }
 
 // What an address serves is looked up at every request: it may change while the address stays.
-web::Response AdminServer::Answer(const std::string& address, const web::Request& request) const {
+web::HttpResponse AdminServer::Answer(const std::string& address,
+                                      const web::HttpRequest& request) const {
   const bool is_metrics_path = request.target.substr(0, request.target.find('?')) == "/metrics";
   const bool serves_admin = address == serving_.admin;
   if (address == serving_.metrics && (is_metrics_path || !serves_admin)) {
@@ -53,9 +54,9 @@ web::Response AdminServer::Answer(const std::string& address, const web::Request
 }
 
 absl::Status AdminServer::OpenInto(const std::string& address, Listeners* listeners) {
-  auto opened = HttpListener::Open(context_, address, [this, address](const web::Request& request) {
-    return Answer(address, request);
-  });
+  auto opened = web::HttpListener::Open(
+      context_, address,
+      [this, address](const web::HttpRequest& request) { return Answer(address, request); });
   if (!opened.ok()) return opened.status();
   (*listeners)[address] = *std::move(opened);
   return absl::OkStatus();

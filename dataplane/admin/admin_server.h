@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/admin/http_listener.h"
+#include "common/web/http_listener.h"
 #include "sluice/v1/settings.pb.h"
 #include "sluice/v1/snapshot.pb.h"
 
@@ -25,8 +25,8 @@ struct AdminServerOptions {
 class AdminServer {
  public:
   // Handlers run on the control thread, on which `context` runs, and not after the destructor.
-  AdminServer(boost::asio::io_context& context, AdminServerOptions options, web::Handler admin,
-              web::Handler metrics);
+  AdminServer(boost::asio::io_context& context, AdminServerOptions options, web::HttpHandler admin,
+              web::HttpHandler metrics);
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
 
@@ -50,18 +50,19 @@ class AdminServer {
     std::string admin, metrics;  // Empty: closed. Equal: one listener serves both.
     bool Has(const std::string& address) const { return address == admin || address == metrics; }
   };
-  using Listeners = std::map<std::string, std::unique_ptr<HttpListener>>;  // By address asked for.
+  using Listeners =
+      std::map<std::string, std::unique_ptr<web::HttpListener>>;  // By address asked for.
 
   Addresses AddressesOf(const v1::Settings& settings) const;
   std::string Replaced(const std::string& address) const;
   std::string BoundAddress(const std::string& address) const;
   bool IsInTheWay(const std::string& address, const Addresses& wanted) const;
   absl::Status OpenInto(const std::string& address, Listeners* listeners);
-  web::Response Answer(const std::string& address, const web::Request& request) const;
+  web::HttpResponse Answer(const std::string& address, const web::HttpRequest& request) const;
 
   boost::asio::io_context& context_;
   const AdminServerOptions options_;
-  const web::Handler admin_handler_, metrics_handler_;
+  const web::HttpHandler admin_handler_, metrics_handler_;
   Addresses serving_;
   Listeners open_;
 

@@ -4,14 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "common/base/address.h"
-#include "dataplane/admin/testing_client.h"
+#include "common/web/testing_client.h"
 
 namespace sluice::admin {
 namespace {
 
-using testing::Client;
-using testing::Fetch;
 using ::testing::HasSubstr;
+using web::testing::Client;
+using web::testing::Fetch;
 
 // A port that was free a moment ago.
 std::string FreeAddress(const std::string& host = "127.0.0.1") {
@@ -44,8 +44,8 @@ class AdminServerTest : public ::testing::Test {
   void Make(AdminServerOptions options) {
     control_.On([&] {
       const auto named = [](const std::string& name) {
-        return [name](const web::Request& request) {
-          web::Response answer;
+        return [name](const web::HttpRequest& request) {
+          web::HttpResponse answer;
           answer.body = name + " " + std::string(request.target);
           return answer;
         };
@@ -67,7 +67,7 @@ class AdminServerTest : public ::testing::Test {
     Commit();
   }
 
-  testing::ControlThread control_;
+  web::testing::ControlThread control_;
   std::unique_ptr<AdminServer> server_;
 };
 
@@ -115,7 +115,7 @@ TEST_F(AdminServerTest, AddressInUseRejectsTheSettingsAndNamesTheField) {
   Make({});
   const std::string admin = FreeAddress();
   Move(SettingsWith(admin, ""));
-  const web::Handler nothing = [](const web::Request&) { return web::Response{}; };
+  const web::HttpHandler nothing = [](const web::HttpRequest&) { return web::HttpResponse{}; };
   AdminServer other(control_.context(), {}, nothing, nothing);
   for (const auto& [settings, field] :
        {std::pair{SettingsWith(admin, ""), "admin.address"},

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/log.h"
-#include "dataplane/admin/testing_client.h"
+#include "common/web/testing_client.h"
 #include "dataplane/control/testing.h"
 
 namespace sluice::control {
@@ -100,14 +100,14 @@ TEST_F(ActivatorTest, EffectOfTheNewestAnswersForTheOneBefore) {
 }
 
 TEST_F(ActivatorTest, RefusedAdminAddressTakesBackWhatTheDataplanePrepared) {
-  admin::testing::ControlThread control;
+  web::testing::ControlThread control;
   auto taken = base::ResolveNumeric("127.0.0.1:0").value();
   const base::UniqueFd holder(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_EQ(bind(holder.get(), taken.get(), taken.length), 0);
   ASSERT_EQ(listen(holder.get(), 1), 0);
   ASSERT_EQ(getsockname(holder.get(), taken.get(), &taken.length), 0);
   control.On([&] {
-    const web::Handler nothing = [](const web::Request&) { return web::Response{}; };
+    const web::HttpHandler nothing = [](const web::HttpRequest&) { return web::HttpResponse{}; };
     admin::AdminServer server(control.context(), {}, nothing, nothing);
     Activator activator(dataplane_, &server, nullptr);
     v1::Settings settings;

@@ -47,24 +47,24 @@ std::string Index() {
   return text + "\nJSON pages are indented with ?pretty.\n";
 }
 
-web::Response Text(unsigned status, std::string body) {
+web::HttpResponse Text(unsigned status, std::string body) {
   return {.status = status,
           .content_type = "text/plain; charset=utf-8",
           .body = std::move(body),
           .allow = {}};
 }
 
-web::Response Problem(const absl::Status& status) {
+web::HttpResponse Problem(const absl::Status& status) {
   return Text(400, std::string(status.message()) + "\n");
 }
 
-web::Response WrongMethod(std::string_view allowed) {
-  web::Response refused = Text(405, fmt::format("use {}\n", allowed));
+web::HttpResponse WrongMethod(std::string_view allowed) {
+  web::HttpResponse refused = Text(405, fmt::format("use {}\n", allowed));
   refused.allow = std::string(allowed);
   return refused;
 }
 
-web::Response NotFound(std::string_view path) {
+web::HttpResponse NotFound(std::string_view path) {
   std::vector<std::string_view> known;
   for (const Path& one : kPaths) known.push_back(one.path);
   const std::string_view nearest = base::NearestWord(path, known);
@@ -78,7 +78,7 @@ std::string ToText(const json& page, int indent) {
 
 }  // namespace
 
-web::Response AdminPages::Answer(const web::Request& request) {
+web::HttpResponse AdminPages::Answer(const web::HttpRequest& request) {
   const size_t question = std::min(request.target.find('?'), request.target.size());
   const std::string_view path = request.target.substr(0, question);
   const std::string_view query =
@@ -101,7 +101,7 @@ web::Response AdminPages::Answer(const web::Request& request) {
   return AnswerPage(path.substr(1), query);
 }
 
-web::Response AdminPages::AnswerMetrics(const web::Request& request) {
+web::HttpResponse AdminPages::AnswerMetrics(const web::HttpRequest& request) {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
   if (path != "/metrics") return Text(404, "not found; metrics are at /metrics\n");
   if (request.method != "GET") return WrongMethod("GET");
@@ -111,7 +111,7 @@ web::Response AdminPages::AnswerMetrics(const web::Request& request) {
           .allow = {}};
 }
 
-web::Response AdminPages::AnswerPage(std::string_view name, std::string_view query) {
+web::HttpResponse AdminPages::AnswerPage(std::string_view name, std::string_view query) {
   const QueryValues values = ParseQuery(query);
   absl::StatusOr<json> page;
   if (name == "explain") {
@@ -133,7 +133,7 @@ web::Response AdminPages::AnswerPage(std::string_view name, std::string_view que
           .allow = {}};
 }
 
-web::Response AdminPages::AnswerAction(std::string_view name, std::string_view query) {
+web::HttpResponse AdminPages::AnswerAction(std::string_view name, std::string_view query) {
   if (name == "log-level") {
     const absl::Status status = base::SetLogLevel(ValueOf(ParseQuery(query), "level", ""));
     if (!status.ok()) return Problem(status);

@@ -21,14 +21,14 @@ class AdminPages {
   AdminPages(Dataplane& dataplane, Activator& activator, std::function<std::string()> metrics)
       : dataplane_(dataplane), activator_(activator), metrics_(std::move(metrics)) {}
 
-  web::Response Answer(const web::Request& request);
-  web::Response AnswerMetrics(const web::Request& request);
+  web::HttpResponse Answer(const web::HttpRequest& request);
+  web::HttpResponse AnswerMetrics(const web::HttpRequest& request);
   // JSON, or why not.
   absl::StatusOr<std::string> Run(const v1::Command& command);
 
  private:
-  web::Response AnswerPage(std::string_view name, std::string_view query);
-  web::Response AnswerAction(std::string_view name, std::string_view query);
+  web::HttpResponse AnswerPage(std::string_view name, std::string_view query);
+  web::HttpResponse AnswerAction(std::string_view name, std::string_view query);
   absl::StatusOr<nlohmann::json> Dump(std::string_view name) const;
   absl::StatusOr<nlohmann::json> Explain(const v1::ExplainOnNode& request) const;
   absl::Status SetDraining(bool draining, std::string_view asked_by);

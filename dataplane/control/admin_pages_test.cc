@@ -25,11 +25,11 @@ class AdminPagesTest : public ::testing::Test {
   }
   ~AdminPagesTest() override { EXPECT_TRUE(base::SetLogLevel("info").ok()); }
 
-  web::Response Ask(std::string_view target, std::string_view method = "GET") {
+  web::HttpResponse Ask(std::string_view target, std::string_view method = "GET") {
     return pages_.Answer({.method = method, .target = target});
   }
   json Page(std::string_view target) {
-    const web::Response answer = Ask(target);
+    const web::HttpResponse answer = Ask(target);
     EXPECT_EQ(answer.status, 200u) << answer.body;
     EXPECT_EQ(answer.content_type, "application/json");
     return json::parse(answer.body);
@@ -91,14 +91,14 @@ TEST_F(AdminPagesTest, UndrainThatFailsSaysSo) {
 }
 
 TEST_F(AdminPagesTest, WrongMethodsAndPathsSayWhatIsRight) {
-  const web::Response drain = Ask("/drain");
+  const web::HttpResponse drain = Ask("/drain");
   EXPECT_EQ(drain.status, 405u);
   EXPECT_EQ(drain.allow, "POST");
   EXPECT_FALSE(dataplane_.draining());
-  const web::Response config = Ask("/config", "POST");
+  const web::HttpResponse config = Ask("/config", "POST");
   EXPECT_EQ(config.status, 405u);
   EXPECT_EQ(config.allow, "GET");
-  const web::Response missing = Ask("/cluster");
+  const web::HttpResponse missing = Ask("/cluster");
   EXPECT_EQ(missing.status, 404u);
   EXPECT_THAT(missing.body, HasSubstr("/clusters"));
   EXPECT_EQ(Ask("").status, 404u);
@@ -118,7 +118,7 @@ TEST_F(AdminPagesTest, IndexListsEveryPathAndEachIsAnswered) {
 }
 
 TEST_F(AdminPagesTest, MetricsHaveTheTypeOfPrometheus) {
-  for (const web::Response& answer :
+  for (const web::HttpResponse& answer :
        {Ask("/metrics"), pages_.AnswerMetrics({.method = "GET", .target = "/metrics?x"})}) {
     EXPECT_EQ(answer.status, 200u);
     EXPECT_EQ(answer.content_type, "text/plain; version=0.0.4; charset=utf-8");

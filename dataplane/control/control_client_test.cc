@@ -7,7 +7,7 @@
 
 #include "common/config/testing_certificates.h"
 #include "common/snapshot/delta.h"
-#include "dataplane/admin/testing_client.h"
+#include "common/web/testing_client.h"
 #include "dataplane/control/fake_controller.h"
 #include "dataplane/control/testing.h"
 
@@ -67,7 +67,7 @@ class ControlClientTest : public ::testing::Test {
     controller.WaitForA(Case::kEffective);
   }
 
-  admin::testing::ControlThread control_;
+  web::testing::ControlThread control_;
   FakeDataplane dataplane_;
   Activator activator_{dataplane_, nullptr, nullptr};
   NodeIdentity identity_;

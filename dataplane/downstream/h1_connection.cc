@@ -239,8 +239,8 @@ void H1Connection::ForgetRequest() {
   }
 }
 
-// A client that is still sending would meet a reset, and could lose the response, if the socket were
-// closed at once (RFC 9112 section 9.6).
+// A client that is still sending would meet a reset, and could lose the response, if the socket
+// were closed at once (RFC 9112 section 9.6).
 io::Task<void> H1Connection::Linger() {
   stream_.ShutdownWrite();
   timers().Arm(timer_, kLingerTime);

@@ -1,5 +1,5 @@
-// A client connection that speaks HTTP/1.x: reads heads one after the other, gives each request to an
-// exchange, writes what it answers. Pipelined requests wait in the buffer, bounded by it.
+// A client connection that speaks HTTP/1.x: reads heads one after the other, gives each request to
+// an exchange, writes what it answers. Pipelined requests wait in the buffer, bounded by it.
 //
 // Hot path. One worker's. An idle connection holds no buffer and no request memory.
 #pragma once
@@ -19,8 +19,8 @@ namespace sluice::downstream {
 
 class H1Connection final : public exchange::Responder {
  public:
-  // Takes over `fd` and serves it; the connection deletes itself when it is over. `binding` must outlive
-  // all its connections.
+  // Takes over `fd` and serves it; the connection deletes itself when it is over. `binding` must
+  // outlive all its connections.
   static void Accept(ServiceBinding& binding, int fd, const sockaddr* peer);
 
   // For the listener: makes an idle connection go soon, a busy one after its exchange.

@@ -41,8 +41,9 @@ void Exchange::WriteHead() {
   const UpstreamHead head{.request = request_,
                           .path = stripped.path,
                           .removed_prefix = stripped.removed,
-                          .host = route_->host_rewrite.empty() ? request_.authority
-                                                               : std::string_view(route_->host_rewrite),
+                          .host = route_->host_rewrite.empty()
+                                      ? request_.authority
+                                      : std::string_view(route_->host_rewrite),
                           .request_id = request_id_,
                           .traceparent = {traceparent_, kTraceparentChars},
                           .trace_continued = trace_continued_,
@@ -154,10 +155,11 @@ io::Task<Failure> Exchange::AwaitUpstream() {
       case io::Wake::kPeerClosed: {
         // It may still read: it gets some time, not more than the upstream has anyway.
         const io::Millis limit = service().timeouts.half_close;
-        const io::Millis rest = route_->request_timeout -
-            std::chrono::duration_cast<io::Millis>(
-                io::Micros(context_.reactor.now_micros() - sent_micros_));
-        const bool sooner = limit.count() > 0 && (route_->request_timeout.count() == 0 || limit < rest);
+        const io::Millis rest =
+            route_->request_timeout - std::chrono::duration_cast<io::Millis>(
+                                          io::Micros(context_.reactor.now_micros() - sent_micros_));
+        const bool sooner =
+            limit.count() > 0 && (route_->request_timeout.count() == 0 || limit < rest);
         if (sooner) timers().Arm(timer_, limit);
         continue;
       }

@@ -1,5 +1,5 @@
-// Moving bodies, both ways, with bounded memory: each piece is written before the next is read, so a slow
-// reader slows the sender down through TCP.
+// Moving bodies, both ways, with bounded memory: each piece is written before the next is read, so
+// a slow reader slows the sender down through TCP.
 #include <errno.h>
 
 #include "dataplane/exchange/exchange.h"
@@ -55,10 +55,7 @@ io::Task<void> Exchange::PumpRequestBody() {
       break;
     }
     char size_line[http::kChunkSizeLineMax];
-    iovec parts[4] = {{},
-                      {const_cast<char*>(piece.data.data()), piece.data.size()},
-                      {},
-                      {}};
+    iovec parts[4] = {{}, {const_cast<char*>(piece.data.data()), piece.data.size()}, {}, {}};
     std::string end;
     if (chunked && !piece.data.empty()) {
       parts[0] = {size_line, http::WriteChunkSizeLine(piece.data.size(), size_line)};
@@ -106,9 +103,8 @@ void Exchange::FilterResponseHead() {
   filtered.fields.clear();
   for (const http::Field& field : received.fields) {
     // A length without a body (HEAD, 304) is information for the client and passes as a field.
-    if (field.id == FieldId::kContentLength &&
-        (received.framing != http::Framing::kNone || received.status == 204 ||
-         received.status < 200)) {
+    if (field.id == FieldId::kContentLength && (received.framing != http::Framing::kNone ||
+                                                received.status == 204 || received.status < 200)) {
       continue;
     }
     if (field.id == FieldId::kXSluice || !http::IsForwardable(received, field)) continue;
@@ -210,8 +206,7 @@ io::Task<Failure> Exchange::SpliceBody(io::Socket& client) {
   while (held > 0 || body.remaining() > 0) {
     bool moved = false;
     if (body.remaining() > 0 && held < PipePool::kPipeBytes && source.readable()) {
-      const size_t wanted =
-          std::min<uint64_t>(body.remaining(), PipePool::kPipeBytes - held);
+      const size_t wanted = std::min<uint64_t>(body.remaining(), PipePool::kPipeBytes - held);
       const ssize_t in = pipe.Fill(source, wanted);
       if (in == 0 || (in < 0 && in != -EAGAIN)) co_return Failure::kUpstreamBodyCut;
       if (in > 0) {

@@ -1,5 +1,5 @@
-// Who the client is, as far as hops may be believed: the last address in X-Forwarded-For that is not one
-// of the trusted proxies, looking back from the peer itself.
+// Who the client is, as far as hops may be believed: the last address in X-Forwarded-For that is
+// not one of the trusted proxies, looking back from the peer itself.
 //
 // Hot path.
 #pragma once
@@ -13,7 +13,7 @@
 namespace sluice::exchange {
 
 struct ClientAddress {
-  std::string_view ip;   // Text.
+  std::string_view ip;  // Text.
   bool peer_trusted = false;
 };
 

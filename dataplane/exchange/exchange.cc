@@ -44,10 +44,9 @@ io::Task<Failure> Exchange::Forward() {
       head.content_length > route_->body_bytes_max) {
     co_return Failure::kBodyTooLarge;
   }
-  const int choice =
-      route_->choices.size() == 1
-          ? 0
-          : route::PickWeighted(route_->cumulative_weights, context_.random.Next());
+  const int choice = route_->choices.size() == 1
+                         ? 0
+                         : route::PickWeighted(route_->cumulative_weights, context_.random.Next());
   slot_ = route_->choices[static_cast<size_t>(choice)].slot;
   cluster_ = &runtime_.cluster(route_->choices[static_cast<size_t>(choice)].cluster);
   if (cluster_->spec().lb_strategy == v1::LB_STRATEGY_HASH) {

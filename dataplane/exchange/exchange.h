@@ -1,8 +1,8 @@
 // One request's whole life: match, pick, connect or reuse, relay both ways, account.
 //
-// Hot path: no lock, and no heap once the worker is warm. Knows neither side's protocol version: the client is a
-// Responder. It sees exactly one snapshot from its first byte to its last. Destroying it midway cancels
-// everything it waits for.
+// Hot path: no lock, and no heap once the worker is warm. Knows neither side's protocol version:
+// the client is a Responder. It sees exactly one snapshot from its first byte to its last.
+// Destroying it midway cancels everything it waits for.
 #pragma once
 
 #include <string>
@@ -100,9 +100,9 @@ class Exchange {
   int endpoint_ = -1;
   uint32_t attempts_ = 0;
   bool body_is_whole_ = false;
-  bool body_touched_ = false;       // Pieces of the body went upstream and cannot be sent again.
-  bool fresh_only_ = false;         // A pooled connection was stale: no second gamble.
-  bool request_sent_ = false;       // The whole request was written upstream.
+  bool body_touched_ = false;  // Pieces of the body went upstream and cannot be sent again.
+  bool fresh_only_ = false;    // A pooled connection was stale: no second gamble.
+  bool request_sent_ = false;  // The whole request was written upstream.
 
   io::Task<void> pump_;
   io::Signal pump_signal_;

@@ -30,7 +30,8 @@ io::Task<Failure> Exchange::SendLocal(uint16_t status, std::string_view content_
   const bool bodiless = status == 204 || status == 304;
   if (!bodiless && !content_type.empty()) head.fields.push_back({"Content-Type", content_type});
   if (!location.empty()) head.fields.push_back({"Location", location});
-  if (status == 405) head.fields.push_back({"Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"});
+  if (status == 405)
+    head.fields.push_back({"Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"});
   head.fields.push_back({"X-Request-ID", request_id_});
   head.framing = bodiless ? http::Framing::kNone : http::Framing::kLength;
   head.content_length = bodiless ? 0 : body.size();

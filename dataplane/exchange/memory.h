@@ -1,5 +1,5 @@
-// What an exchange and its connection use and the next one uses again: vectors and strings keep their
-// capacity, so that a warm worker does not allocate.
+// What an exchange and its connection use and the next one uses again: vectors and strings keep
+// their capacity, so that a warm worker does not allocate.
 #pragma once
 
 #include <memory>
@@ -16,10 +16,10 @@ struct Memory {
   http::RequestHead request;
   http::RequestParser request_parser;
   http::BodyReader request_body;
-  http::ResponseHead response;   // As received.
-  http::ResponseHead filtered;   // As passed on.
+  http::ResponseHead response;       // As received.
+  http::ResponseHead filtered;       // As passed on.
   std::string host, path, stripped;  // Written only where the request's own bytes will not do.
-  std::string text;              // Bodies of local replies.
+  std::string text;                  // Bodies of local replies.
 };
 
 // A worker's. Hot path.

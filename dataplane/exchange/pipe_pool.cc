@@ -42,8 +42,8 @@ Pipe::~Pipe() {
 }
 
 ssize_t Pipe::Fill(io::Socket& source, size_t bytes) {
-  const ssize_t moved = splice(source.fd(), nullptr, ends_.write, nullptr, bytes,
-                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  const ssize_t moved =
+      splice(source.fd(), nullptr, ends_.write, nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   if (moved > 0) {
     held_ += static_cast<size_t>(moved);
     return moved;

@@ -16,7 +16,8 @@ inline constexpr size_t kRequestIdCharsMax = 128;
 // Writes kUuidChars characters.
 void WriteUuidV7(int64_t unix_micros, base::Random& random, char* out);
 
-// Letters, digits and -._~+/=:@ only, at most kRequestIdCharsMax: safe in headers, logs and terminals.
+// Letters, digits and -._~+/=:@ only, at most kRequestIdCharsMax: safe in headers, logs and
+// terminals.
 bool IsSafeRequestId(std::string_view id);
 
 }  // namespace sluice::exchange

@@ -34,8 +34,8 @@ Failure Exchange::Resolve() {
 }
 
 void Exchange::IdentifyRequest() {
-  client_ = FindClientAddress(request_.peer_ip, request_.peer, *request_.head,
-                              service().trusted_proxies);
+  client_ =
+      FindClientAddress(request_.peer_ip, request_.peer, *request_.head, service().trusted_proxies);
   std::string_view traceparent;
   std::string_view received_id;
   for (const http::Field& field : request_.head->fields) {

@@ -1,4 +1,5 @@
-// What a client connection offers to the exchange of one of its requests. Each protocol has its own.
+// What a client connection offers to the exchange of one of its requests. Each protocol has its
+// own.
 //
 // One worker's. Every method that waits stops at the exchange's timers and tells by a Failure.
 #pragma once

@@ -115,7 +115,8 @@ void WriteUpstreamHead(const UpstreamHead& head, io::Buffer* out) {
   writer.Field("X-Request-ID", head.request_id);
   WriteForwardedFor(head, writer);
   WriteForwarded("X-Forwarded-Proto", FieldId::kXForwardedProto, head.request.scheme, head, writer);
-  WriteForwarded("X-Forwarded-Host", FieldId::kXForwardedHost, head.request.authority, head, writer);
+  WriteForwarded("X-Forwarded-Host", FieldId::kXForwardedHost, head.request.authority, head,
+                 writer);
   WriteForwarded("X-Forwarded-Prefix", FieldId::kXForwardedPrefix, head.removed_prefix, head,
                  writer);
   writer.Field("traceparent", head.traceparent);

@@ -1,5 +1,5 @@
-// The request head as it goes upstream: target rewritten, hop-by-hop fields left out (RFC 9110 section
-// 7.6.1), the proxy's own fields put in, framing stated afresh.
+// The request head as it goes upstream: target rewritten, hop-by-hop fields left out (RFC 9110
+// section 7.6.1), the proxy's own fields put in, framing stated afresh.
 //
 // Hot path: one pass over the fields into one buffer.
 #pragma once
@@ -14,13 +14,13 @@ namespace sluice::exchange {
 
 struct UpstreamHead {
   const IncomingRequest& request;
-  std::string_view path;               // As sent: normalised, prefix stripped; or "*".
-  std::string_view removed_prefix;     // For X-Forwarded-Prefix; empty: none.
-  std::string_view host;               // Empty: none (HTTP/1.0 without Host).
+  std::string_view path;            // As sent: normalised, prefix stripped; or "*".
+  std::string_view removed_prefix;  // For X-Forwarded-Prefix; empty: none.
+  std::string_view host;            // Empty: none (HTTP/1.0 without Host).
   std::string_view request_id;
   std::string_view traceparent;
-  bool trace_continued;                // tracestate is passed on.
-  bool peer_trusted;                   // Its X-Forwarded-* are believed and extended.
+  bool trace_continued;  // tracestate is passed on.
+  bool peer_trusted;     // Its X-Forwarded-* are believed and extended.
 };
 
 // Replaces the content of `out`.

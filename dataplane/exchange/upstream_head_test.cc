@@ -56,19 +56,23 @@ TEST_F(UpstreamHeadTest, RewritesTheTargetAndSaysWhoAsked) {
 
 TEST_F(UpstreamHeadTest, LeavesOutWhatEndsAtThisHopOrIsNotTheClientsToSay) {
   const std::string out = Write(
-      "GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Private\r\nX-Private: 1\r\nKeep-Alive: 5\r\n"
-      "TE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nProxy-Connection: x\r\nForwarded: for=1.2.3.4\r\n"
-      "X-Forwarded-For: 1.2.3.4\r\nX-Request-ID: forged\r\nx-sluice-cluster: admin\r\nEarly-Data: 1\r\n"
+      "GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Private\r\nX-Private: 1\r\nKeep-Alive: "
+      "5\r\n"
+      "TE: gzip\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nProxy-Connection: x\r\nForwarded: "
+      "for=1.2.3.4\r\n"
+      "X-Forwarded-For: 1.2.3.4\r\nX-Request-ID: forged\r\nx-sluice-cluster: admin\r\nEarly-Data: "
+      "1\r\n"
       "Transfer_Encoding: chunked\r\ntracestate: a=b\r\n\r\n");
-  for (const char* gone : {"X-Private", "Keep-Alive", "TE:", "h2c", "HTTP2", "Proxy-", "1.2.3.4", "forged",
-                           "sluice", "Early", "Transfer_", "tracestate", "Connection"}) {
+  for (const char* gone : {"X-Private", "Keep-Alive", "TE:", "h2c", "HTTP2", "Proxy-", "1.2.3.4",
+                           "forged", "sluice", "Early", "Transfer_", "tracestate", "Connection"}) {
     EXPECT_THAT(out, Not(HasSubstr(gone))) << gone;
   }
 }
 
 TEST_F(UpstreamHeadTest, WhatConnectionMayNotRemoveStays) {
   const std::string out = Write(
-      "POST / HTTP/1.1\r\nHost: a\r\nConnection: Host, Content-Length, X-Forwarded-For, Authorization\r\n"
+      "POST / HTTP/1.1\r\nHost: a\r\nConnection: Host, Content-Length, X-Forwarded-For, "
+      "Authorization\r\n"
       "Authorization: Basic x\r\nContent-Length: 003\r\n\r\n");
   EXPECT_THAT(out, HasSubstr("Host: a\r\n"));
   EXPECT_THAT(out, HasSubstr("Content-Length: 3\r\n"));

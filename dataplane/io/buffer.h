@@ -1,5 +1,5 @@
-// Blocks of bytes lent by a worker's pool. Held only while there are bytes in them: an idle connection
-// holds none.
+// Blocks of bytes lent by a worker's pool. Held only while there are bytes in them: an idle
+// connection holds none.
 //
 // Hot path: no allocation once the pool is warm. One pool per worker thread.
 #pragma once

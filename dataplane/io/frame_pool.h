@@ -1,5 +1,5 @@
-// Memory for coroutine frames: per-thread free lists by size, so that a warm request path never calls
-// malloc. A frame must be freed on the thread that made it.
+// Memory for coroutine frames: per-thread free lists by size, so that a warm request path never
+// calls malloc. A frame must be freed on the thread that made it.
 #pragma once
 
 #include <cstddef>

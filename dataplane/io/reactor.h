@@ -1,6 +1,7 @@
 // A worker's event loop: epoll, edge-triggered, one registration per descriptor for its whole life.
 //
-// Hot path: no allocation, no lock. Everything belongs to the thread that calls Run, but for Post and Stop.
+// Hot path: no allocation, no lock. Everything belongs to the thread that calls Run, but for Post
+// and Stop.
 #pragma once
 
 #include <sys/epoll.h>
@@ -41,7 +42,8 @@ class Reactor {
   bool RegisterListening(int fd, EventTarget* target);
   // Forgets events not yet delivered. Closing the descriptor ends the kernel's registration.
   void Forget(EventTarget* target) {
-    if (target->batch_index_ >= 0) batch_[static_cast<size_t>(target->batch_index_)].data.ptr = nullptr;
+    if (target->batch_index_ >= 0)
+      batch_[static_cast<size_t>(target->batch_index_)].data.ptr = nullptr;
     target->batch_index_ = -1;
   }
 
@@ -54,8 +56,8 @@ class Reactor {
   void StopOnce() { stopping_.store(true, std::memory_order_release); }
   void Post(std::function<void()> function);
 
-  // Runs `function(argument)` before the loop waits again, outside of whatever runs now. For freeing objects
-  // whose code is still on the stack.
+  // Runs `function(argument)` before the loop waits again, outside of whatever runs now. For
+  // freeing objects whose code is still on the stack.
   void Defer(void (*function)(void*), void* argument) { deferred_.push_back({function, argument}); }
 
   // Takes back what was deferred for `argument`.

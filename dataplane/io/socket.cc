@@ -99,8 +99,8 @@ void Socket::ShutdownWrite() {
 }
 
 void Socket::NoteReadResult(ssize_t result, size_t wanted) {
-  // A short read has emptied the queue: the next byte raises a new edge. End of stream and errors do
-  // not, so they stay readable; so does a queue behind which the peer has closed.
+  // A short read has emptied the queue: the next byte raises a new edge. End of stream and errors
+  // do not, so they stay readable; so does a queue behind which the peer has closed.
   const bool emptied = result == -EAGAIN || (result > 0 && static_cast<size_t>(result) < wanted &&
                                              !(flags_ & kPeerClosed));
   if (emptied) flags_ &= static_cast<uint8_t>(~kReadable);

@@ -111,8 +111,8 @@ class [[nodiscard]] Task<void> {
   }
   void await_resume() const noexcept {}
 
-  // For the owner of a task that nobody awaits: runs it until its first suspension. The owner keeps the
-  // Task; done() tells when it may be dropped without cancelling anything.
+  // For the owner of a task that nobody awaits: runs it until its first suspension. The owner keeps
+  // the Task; done() tells when it may be dropped without cancelling anything.
   void Start() { handle_.resume(); }
   bool started() const { return static_cast<bool>(handle_); }
   bool done() const { return !handle_ || handle_.promise().finished(); }

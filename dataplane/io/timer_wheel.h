@@ -51,8 +51,8 @@ class TimerWheel {
 
   explicit TimerWheel(int64_t now_micros);
 
-  // Fires once, between `delay` and `delay` plus one tick from the loop's present time. A delay of zero
-  // or less disarms: no limit.
+  // Fires once, between `delay` and `delay` plus one tick from the loop's present time. A delay of
+  // zero or less disarms: no limit.
   void Arm(Timer& timer, Millis delay);
   void Disarm(Timer& timer) { timer.deadline_tick_ = 0; }
 

@@ -11,15 +11,15 @@ class Timer;
 class Signal;
 
 enum class Wake : uint8_t {
-  kReady,    // The socket may be read or written.
-  kTimeout,  // The timer came first.
+  kReady,       // The socket may be read or written.
+  kTimeout,     // The timer came first.
   kPeerClosed,  // The watched peer closed its sending side; it may still read.
-  kHangup,   // The watched peer is gone.
-  kSignal,   // Signal::Fire was called.
+  kHangup,      // The watched peer is gone.
+  kSignal,      // Signal::Fire was called.
 };
 
-// Awaitable. Any combination of sources; the first to fire wakes the coroutine and all let go of it.
-// A source can be waited for by one coroutine at a time.
+// Awaitable. Any combination of sources; the first to fire wakes the coroutine and all let go of
+// it. A source can be waited for by one coroutine at a time.
 class Wait {
  public:
   Wait() = default;

@@ -26,7 +26,8 @@ std::string_view RemedyFor(int error) {
   }
 }
 
-absl::StatusOr<base::UniqueFd> BindOne(const base::SocketAddress& address, const std::string& text) {
+absl::StatusOr<base::UniqueFd> BindOne(const base::SocketAddress& address,
+                                       const std::string& text) {
   base::UniqueFd fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
   if (!fd.valid()) return base::ErrnoStatus(errno, "socket for " + text);

@@ -1,5 +1,5 @@
-// Sockets bound to an address, one per worker (SO_REUSEPORT), not yet listening: no client can reach them
-// until a worker says so.
+// Sockets bound to an address, one per worker (SO_REUSEPORT), not yet listening: no client can
+// reach them until a worker says so.
 //
 // Control thread.
 #pragma once

@@ -41,7 +41,7 @@ class Listener final : public io::EventTarget {
   void OnEvents(uint32_t events) override;
 
  private:
-  static constexpr int kBacklog = 8192;       // The system's somaxconn may hold less.
+  static constexpr int kBacklog = 8192;        // The system's somaxconn may hold less.
   static constexpr int kAcceptsPerEvent = 64;  // Then connections that wait get their turn.
 
   // False when the queue is empty.

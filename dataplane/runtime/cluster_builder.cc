@@ -80,11 +80,11 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
   // Gives its slot back with the last snapshot that has it, on the control thread.
   observe::Registry& registry = context_.registry;
   const observe::Slot slot = registry.Cluster(cluster.name());
-  std::shared_ptr<upstream::ClusterSpec> spec(
-      new upstream::ClusterSpec, [&registry, slot](upstream::ClusterSpec* gone) {
-        registry.Release(observe::SlotKind::kCluster, slot);
-        delete gone;
-      });
+  std::shared_ptr<upstream::ClusterSpec> spec(new upstream::ClusterSpec,
+                                              [&registry, slot](upstream::ClusterSpec* gone) {
+                                                registry.Release(observe::SlotKind::kCluster, slot);
+                                                delete gone;
+                                              });
   spec->slot = slot;
   spec->name = cluster.name();
   spec->identity = std::move(identity);

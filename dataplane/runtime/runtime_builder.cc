@@ -22,7 +22,7 @@ std::shared_ptr<const tls::ServerContext> BuildTls(const BuildContext& context,
                                                    const config::ParsedSnapshot& parsed,
                                                    const v1::Listener& listener,
                                                    std::vector<v1::ResourceError>* errors) {
-  tls::ServerOptions options;
+  tls::ServerContextOptions options;
   options.service = listener.name();
   options.ticket_keys = &context.ticket_keys;
   if (!listener.tls().min_version().empty()) options.min_version = listener.tls().min_version();
@@ -52,8 +52,8 @@ std::unique_ptr<LocalAnswer> AnswerOf(const v1::Route& route) {
     const v1::Respond& respond = route.respond();
     answer->status = static_cast<uint16_t>(respond.status());
     answer->body = respond.body();
-    answer->content_type = respond.content_type().empty() ? "text/plain; charset=utf-8"
-                                                          : respond.content_type();
+    answer->content_type =
+        respond.content_type().empty() ? "text/plain; charset=utf-8" : respond.content_type();
   }
   return answer;
 }

@@ -1,4 +1,5 @@
-// Compiles a validated snapshot into a RuntimeConfig, taking over from the previous one what is the same.
+// Compiles a validated snapshot into a RuntimeConfig, taking over from the previous one what is the
+// same.
 //
 // Control thread.
 #pragma once

@@ -24,26 +24,26 @@ namespace sluice::runtime {
 struct LocalAnswer {
   bool redirect = false;
   uint16_t status = 200;
-  std::string body, content_type;        // Fixed response.
-  std::string scheme, host, path;        // Redirect; empty: the request's own.
+  std::string body, content_type;  // Fixed response.
+  std::string scheme, host, path;  // Redirect; empty: the request's own.
 };
 
 struct ClusterChoice {
-  uint32_t cluster;     // Index into RuntimeConfig::clusters.
-  observe::Slot slot;   // Statistics of (service, route, cluster).
+  uint32_t cluster;    // Index into RuntimeConfig::clusters.
+  observe::Slot slot;  // Statistics of (service, route, cluster).
 };
 
 struct Route {
   std::string name;
-  std::vector<ClusterChoice> choices;         // Empty: `answer` is set.
-  std::vector<uint32_t> cumulative_weights;   // Empty where there is one choice.
+  std::vector<ClusterChoice> choices;        // Empty: `answer` is set.
+  std::vector<uint32_t> cumulative_weights;  // Empty where there is one choice.
   std::unique_ptr<LocalAnswer> answer;
   std::string strip_prefix, host_rewrite;
   io::Millis request_timeout{0}, idle_timeout{0};  // Zero: no limit.
-  uint64_t body_bytes_max = 0;                // Zero: no limit.
+  uint64_t body_bytes_max = 0;                     // Zero: no limit.
   uint32_t attempts_max = 3;
   bool keep_encoded_slashes = false;
-  observe::Slot local_slot = 0;               // Where `answer` is counted.
+  observe::Slot local_slot = 0;  // Where `answer` is counted.
 };
 
 struct DownstreamTimeouts {
@@ -56,7 +56,7 @@ struct Service {
   std::string name;
   std::string address;  // As configured; what is bound may differ by --bind-host.
   route::RouteTable routes;
-  std::vector<Route> route_list;  // Same indexes as `routes`.
+  std::vector<Route> route_list;                  // Same indexes as `routes`.
   std::shared_ptr<const tls::ServerContext> tls;  // Null: clear text.
   std::vector<base::Cidr> trusted_proxies;
   DownstreamTimeouts timeouts;

@@ -15,8 +15,8 @@
 
 namespace sluice::runtime {
 
-// One snapshot as one worker serves it. Counted by that worker alone: `uses` are the exchanges that run on it,
-// plus one while it is the current one.
+// One snapshot as one worker serves it. Counted by that worker alone: `uses` are the exchanges that
+// run on it, plus one while it is the current one.
 struct WorkerRuntime {
   const RuntimeConfig* config = nullptr;
   std::vector<std::shared_ptr<upstream::Cluster>> clusters;  // Same indexes as config->clusters.

@@ -28,7 +28,7 @@ struct FreeWith {
 using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
 using SslCtxPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 
-struct ServerOptions {
+struct ServerContextOptions {
   std::string service;  // Tickets are bound to it (session id context).
   std::vector<const v1::Certificate*> certificates;  // The first is served when no name fits.
   std::string min_version = "1.2";
@@ -41,7 +41,8 @@ struct ServerOptions {
 // several fit (ECDSA and RSA), the one the client can use.
 class ServerContext : public std::enable_shared_from_this<ServerContext> {
  public:
-  static absl::StatusOr<std::shared_ptr<const ServerContext>> Make(const ServerOptions& options);
+  static absl::StatusOr<std::shared_ptr<const ServerContext>> Make(
+      const ServerContextOptions& options);
   ~ServerContext();
   SslPtr NewSession() const;  // In accept state. Never null but for lack of memory.
   // Earliest expiry of its certificates.

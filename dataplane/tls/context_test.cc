@@ -99,11 +99,11 @@ class ContextTest : public ::testing::Test {
 
   std::shared_ptr<const ServerContext> Server(std::vector<const v1::Certificate*> certificates,
                                               const std::string& service = "web") {
-    ServerOptions options{.service = service, .certificates = std::move(certificates)};
+    ServerContextOptions options{.service = service, .certificates = std::move(certificates)};
     options.ticket_keys = &keys_;
     return Server(options);
   }
-  std::shared_ptr<const ServerContext> Server(const ServerOptions& options) {
+  std::shared_ptr<const ServerContext> Server(const ServerContextOptions& options) {
     auto made = ServerContext::Make(options);
     EXPECT_TRUE(made.ok()) << made.status().ToString();
     return *made;
@@ -153,7 +153,8 @@ TEST_F(ContextTest, Tls12OffersOnlyForwardSecretAeadSuites) {
 
 TEST_F(ContextTest, OlderVersionsThanTheLeastAreRefused) {
   const auto certificate = Issue("a", {"DNS:a.example"});
-  ServerOptions options{.service = "web", .certificates = {&certificate}, .min_version = "1.3"};
+  ServerContextOptions options{
+      .service = "web", .certificates = {&certificate}, .min_version = "1.3"};
   const auto server = Server(options);
   SslPtr client = Client()->NewSession("a.example");
   SSL_set_max_proto_version(client.get(), TLS1_2_VERSION);
@@ -215,7 +216,7 @@ TEST_F(ContextTest, AlpnWithoutOverlapIsFatalAndAbsentAlpnIsFine) {
 
 TEST_F(ContextTest, TheServersOrderOfProtocolsDecides) {
   const auto certificate = Issue("a", {"DNS:a.example"});
-  ServerOptions options{
+  ServerContextOptions options{
       .service = "web", .certificates = {&certificate}, .alpn = {"h2", "http/1.1"}};
   const auto server = Server(options);
   ClientOptions client{.ca_pem = ca_.pem(), .alpn = {"http/1.1", "h2"}};
@@ -355,7 +356,7 @@ TEST_P(TicketTest, AreNotTakenByAnotherService) {
 
 TEST_P(TicketTest, AreNotTakenUnderOtherKeys) {
   TicketKeys other_keys;
-  ServerOptions options{.service = "web", .certificates = {&certificate_}};
+  ServerContextOptions options{.service = "web", .certificates = {&certificate_}};
   options.ticket_keys = &other_keys;
   const auto client = Client();
   Connect(client, Server({&certificate_}));
@@ -363,7 +364,7 @@ TEST_P(TicketTest, AreNotTakenUnderOtherKeys) {
 }
 
 TEST_P(TicketTest, AreNotMadeWithoutKeys) {
-  ServerOptions options{.service = "web", .certificates = {&certificate_}};
+  ServerContextOptions options{.service = "web", .certificates = {&certificate_}};
   const auto server = Server(options);
   const auto client = Client();
   Connect(client, server);
@@ -413,7 +414,7 @@ TEST_F(ContextTest, TellsTheEarliestExpiry) {
 TEST_F(ContextTest, RefusesUnusableCertificatesNamingThem) {
   const auto good = Issue("a", {"DNS:a.example"});
   const auto message = [this](const v1::Certificate& certificate) {
-    ServerOptions options{.service = "web", .certificates = {&certificate}};
+    ServerContextOptions options{.service = "web", .certificates = {&certificate}};
     options.ticket_keys = &keys_;
     return std::string(ServerContext::Make(options).status().message());
   };
@@ -431,10 +432,10 @@ TEST_F(ContextTest, RefusesUnusableCertificatesNamingThem) {
   EXPECT_THAT(message(bad), HasSubstr("does not belong to the first certificate"));
   bad.set_key_pem(TestCertificate(CertificateSpec{}).sealed_key_pem());
   EXPECT_THAT(message(bad), HasSubstr("without a passphrase"));
-  EXPECT_FALSE(ServerContext::Make(ServerOptions{.service = "web"}).ok());
+  EXPECT_FALSE(ServerContext::Make(ServerContextOptions{.service = "web"}).ok());
   ClientOptions client{.ca_pem = "nonsense"};
   EXPECT_THAT(std::string(ClientContext::Make(client).status().message()), HasSubstr("ca: "));
-  ServerOptions alpn{.service = "web", .certificates = {&good}, .alpn = {""}};
+  ServerContextOptions alpn{.service = "web", .certificates = {&good}, .alpn = {""}};
   EXPECT_THAT(std::string(ServerContext::Make(alpn).status().message()), HasSubstr("ALPN"));
 }
 

@@ -111,9 +111,9 @@ struct ServerContext::Parts {
   SSL_CTX* Find(std::string_view name) const;
   absl::StatusOr<SSL_CTX*> AddContext(const Group& group,
                                       const std::vector<ParsedCertificate>& certificates,
-                                      const ServerOptions& options);
+                                      const ServerContextOptions& options);
   absl::Status AddNames(const std::vector<ParsedCertificate>& certificates,
-                        const ServerOptions& options);
+                        const ServerContextOptions& options);
 
   // The session's hold on its context, and with it on what callbacks read.
   using Holder = std::shared_ptr<const ServerContext>;
@@ -184,7 +184,7 @@ int ServerContext::Parts::OnTicketKey(SSL* ssl, unsigned char* name, unsigned ch
 
 absl::StatusOr<SSL_CTX*> ServerContext::Parts::AddContext(
     const Group& group, const std::vector<ParsedCertificate>& certificates,
-    const ServerOptions& options) {
+    const ServerContextOptions& options) {
   SslCtxPtr context = NewContext(TLS_server_method());
   SSL_CTX* raw = context.get();
   for (const size_t index : group) RETURN_IF_ERROR(UseCertificate(raw, certificates[index]));
@@ -220,7 +220,7 @@ absl::StatusOr<SSL_CTX*> ServerContext::Parts::AddContext(
 }
 
 absl::Status ServerContext::Parts::AddNames(const std::vector<ParsedCertificate>& certificates,
-                                            const ServerOptions& options) {
+                                            const ServerContextOptions& options) {
   const std::map<std::string, Group> groups = GroupsByName(certificates);
   std::map<Group, SSL_CTX*> made;
   for (const auto& [name, group] : groups) {
@@ -253,7 +253,7 @@ ServerContext::ServerContext(std::unique_ptr<const Parts> parts) : parts_(std::m
 ServerContext::~ServerContext() = default;
 
 absl::StatusOr<std::shared_ptr<const ServerContext>> ServerContext::Make(
-    const ServerOptions& options) {
+    const ServerContextOptions& options) {
   if (options.certificates.empty()) {
     return absl::InvalidArgumentError(
         fmt::format("service {}: TLS needs at least one certificate", options.service));

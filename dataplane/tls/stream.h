@@ -1,5 +1,5 @@
-// A connection's bytes, in clear or through TLS, with the same interface. OpenSSL works on the socket
-// itself, so readiness is known to both.
+// A connection's bytes, in clear or through TLS, with the same interface. OpenSSL works on the
+// socket itself, so readiness is known to both.
 //
 // Hot path. One worker's. Results as io::Socket's: bytes, 0 for end of stream, negative errno;
 // -EAGAIN: prepare a Wait with WaitToRead or WaitToWrite.
@@ -22,7 +22,8 @@ class Stream {
   bool encrypted() const { return ssl_ != nullptr; }
   SSL* ssl() const { return ssl_.get(); }
 
-  // After the socket is open; `ssl` is in accept or connect state. Then call Handshake until it is done.
+  // After the socket is open; `ssl` is in accept or connect state. Then call Handshake until it is
+  // done.
   void StartTls(SslPtr ssl);
   // 1 when done, -EAGAIN, or another negative errno; DescribeError tells why.
   int Handshake();

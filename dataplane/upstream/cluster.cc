@@ -30,7 +30,8 @@ Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, PoolSet& pools,
       balancer_(spec_->lb_strategy, loads_, AddressesOf(*spec_), spec_->panic_threshold_percent,
                 seed) {
   pools_.reserve(spec_->endpoints.size());
-  for (const EndpointSpec& endpoint : spec_->endpoints) pools_.push_back(pools.Get(endpoint.pool_key));
+  for (const EndpointSpec& endpoint : spec_->endpoints)
+    pools_.push_back(pools.Get(endpoint.pool_key));
 }
 
 Cluster::Load::Load(Cluster& cluster, int endpoint)

@@ -1,5 +1,5 @@
-// A cluster compiled for serving: immutable, shared by all workers and by every snapshot in which its
-// configuration is the same.
+// A cluster compiled for serving: immutable, shared by all workers and by every snapshot in which
+// its configuration is the same.
 #pragma once
 
 #include <sys/socket.h>

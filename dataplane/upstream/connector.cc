@@ -15,8 +15,8 @@ Failure FailureOfWake(io::Wake wake) {
 
 io::Task<Failure> OpenTcp(io::Reactor& reactor, tls::Stream& stream, const EndpointSpec& endpoint,
                           io::Timer& timer, io::Socket* client) {
-  const int started = stream.socket().Connect(reactor, &endpoint.socket_address,
-                                              endpoint.socket_address_bytes);
+  const int started =
+      stream.socket().Connect(reactor, &endpoint.socket_address, endpoint.socket_address_bytes);
   if (started == 0) co_return Failure::kNone;
   if (started != EINPROGRESS) co_return Failure::kConnectFailed;
   io::Wait wait;

@@ -1,5 +1,5 @@
-// The HTTP/1.1 side of one exchange on an upstream connection: parses what arrives, decides whether the
-// connection may serve again. Never waits; the exchange does.
+// The HTTP/1.1 side of one exchange on an upstream connection: parses what arrives, decides whether
+// the connection may serve again. Never waits; the exchange does.
 //
 // Hot path. A block from the buffer pool is held only while response bytes are in it.
 #pragma once
@@ -23,9 +23,9 @@ class H1Client {
   tls::Stream& stream() { return connection_->stream(); }
 
   enum class Progress : uint8_t {
-    kWait,       // Nothing more to read at present.
-    kReady,      // A head, or a piece of the body, is there.
-    kClosed,     // Closed or reset by the upstream.
+    kWait,    // Nothing more to read at present.
+    kReady,   // A head, or a piece of the body, is there.
+    kClosed,  // Closed or reset by the upstream.
     kMalformed,
   };
 
@@ -37,14 +37,15 @@ class H1Client {
 
   // After the final head: where its body is.
   void StartBody(const http::ResponseHead& head);
-  // The next piece, valid until the next call. kReady with an empty piece and body_done() is the end.
+  // The next piece, valid until the next call. kReady with an empty piece and body_done() is the
+  // end.
   Progress ReceiveBody(std::string_view* piece);
   bool body_done() const { return body_.done(); }
   http::BodyReader& body() { return body_; }
   bool has_buffered() const { return !in_.empty(); }
 
-  // Returns the connection to `pool` if its exchange is over and it is fit to serve another; closes it
-  // otherwise. `request_complete`: the whole request was sent.
+  // Returns the connection to `pool` if its exchange is over and it is fit to serve another; closes
+  // it otherwise. `request_complete`: the whole request was sent.
   void Finish(Pool& pool, const PoolLimits& limits, bool request_complete);
   // Ends the connection so that an unfinished request never looks complete.
   void Abort();

@@ -274,7 +274,7 @@ TEST_F(HealthProbeTest, HttpOverTlsVerifiesTheName) {
   const TestCertificate ca{CertificateSpec{.subject = "ca", .ca = true}};
   CertificateSpec spec{.subject = "users", .names = {"DNS:users.internal"}};
   const v1::Certificate certificate = TestCertificate(spec, &ca).Resource("users");
-  tls::ServerOptions server_options{.service = "users", .certificates = {&certificate}};
+  tls::ServerContextOptions server_options{.service = "users", .certificates = {&certificate}};
   Server server(kOk, *tls::ServerContext::Make(server_options));
   tls::ClientOptions client_options{.ca_pem = ca.pem()};
 
@@ -458,7 +458,7 @@ TEST_F(HealthMonitorTest, HttpsChecksUseTheEndpointsServerName) {
   const TestCertificate ca{CertificateSpec{.subject = "ca", .ca = true}};
   CertificateSpec spec{.subject = "users", .names = {"DNS:users.internal"}};
   const v1::Certificate certificate = TestCertificate(spec, &ca).Resource("users");
-  tls::ServerOptions server_options{.service = "users", .certificates = {&certificate}};
+  tls::ServerContextOptions server_options{.service = "users", .certificates = {&certificate}};
   Server server(kOk, *tls::ServerContext::Make(server_options));
   tls::ClientOptions client_options{.ca_pem = ca.pem()};
 

@@ -8,8 +8,8 @@ namespace sluice::upstream {
 
 namespace {
 
-// Whether nothing has arrived that an idle connection must not receive. TLS session tickets may arrive at
-// any time and are swallowed here.
+// Whether nothing has arrived that an idle connection must not receive. TLS session tickets may
+// arrive at any time and are swallowed here.
 bool Silent(tls::Stream& stream) {
   if (!stream.may_read()) return true;
   if (!stream.encrypted()) return false;

@@ -1,7 +1,7 @@
 // Idle connections to one endpoint, newest first, and the set of a worker's pools.
 //
-// Hot path: Take and Put make no system call. Owned by one worker. A pool lives as long as a cluster of
-// the worker refers to it, whatever snapshots come and go.
+// Hot path: Take and Put make no system call. Owned by one worker. A pool lives as long as a
+// cluster of the worker refers to it, whatever snapshots come and go.
 #pragma once
 
 #include <cstdint>
@@ -51,12 +51,13 @@ class Pool {
  public:
   ~Pool();
 
-  // The connection used last, or null. Whatever an idle connection receives, closing included, removes
-  // it, so what is returned was silent when the loop last looked.
+  // The connection used last, or null. Whatever an idle connection receives, closing included,
+  // removes it, so what is returned was silent when the loop last looked.
   std::unique_ptr<Connection> Take();
   // Keeps it, or closes it when the limits say so. `peer_timeout`: what the peer's Keep-Alive field
   // allows, zero if it said nothing.
-  void Put(std::unique_ptr<Connection> connection, const PoolLimits& limits, io::Millis peer_timeout);
+  void Put(std::unique_ptr<Connection> connection, const PoolLimits& limits,
+           io::Millis peer_timeout);
   uint32_t idle() const { return idle_; }
 
  private:

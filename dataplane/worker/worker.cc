@@ -72,10 +72,9 @@ std::unique_ptr<runtime::WorkerRuntime> Worker::MakeRuntime(const runtime::Runti
   for (const auto& spec : config->clusters) {
     const auto same = kept.find(spec.get());
     runtime->clusters.push_back(
-        same != kept.end()
-            ? same->second
-            : std::make_shared<upstream::Cluster>(spec, pools_, context_.stats.Cluster(spec->slot),
-                                                  random_.Next()));
+        same != kept.end() ? same->second
+                           : std::make_shared<upstream::Cluster>(
+                                 spec, pools_, context_.stats.Cluster(spec->slot), random_.Next()));
   }
   return runtime;
 }

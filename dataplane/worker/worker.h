@@ -1,7 +1,7 @@
 // A thread and all it owns: event loop, memory, connections, pools, counters.
 //
-// Constructed, commanded and destroyed by the control thread; everything inside belongs to the worker's
-// own thread, which commands reach through the loop.
+// Constructed, commanded and destroyed by the control thread; everything inside belongs to the
+// worker's own thread, which commands reach through the loop.
 #pragma once
 
 #include <functional>
@@ -36,7 +36,8 @@ class Worker {
     std::function<void(const runtime::RuntimeConfig*)> released;
   };
 
-  Worker(int index, observe::WorkerStats& stats, observe::AccessLog::Writer& access_log, Hooks hooks);
+  Worker(int index, observe::WorkerStats& stats, observe::AccessLog::Writer& access_log,
+         Hooks hooks);
   ~Worker();  // Stop, then join.
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -45,8 +46,8 @@ class Worker {
   // Ends every connection, then the thread.
   void Stop();
 
-  // Serves `config` from now on; it must stay alive until `released`. `sockets`: one entry for each service's
-  // address, in the order of config->services. Listeners that are not among them close.
+  // Serves `config` from now on; it must stay alive until `released`. `sockets`: one entry for each
+  // service's address, in the order of config->services. Listeners that are not among them close.
   // `done` runs on the worker's thread.
   void Commit(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
               io::Millis drain_timeout, std::function<void()> done);

@@ -15,7 +15,8 @@ namespace sluice::worker {
 
 struct WorkerSetOptions {
   int workers = 1;
-  std::string bind_host;  // Replaces 0.0.0.0 and 127.0.0.1 in addresses; empty: nothing is replaced.
+  std::string
+      bind_host;  // Replaces 0.0.0.0 and 127.0.0.1 in addresses; empty: nothing is replaced.
   // Runs a function on the control thread, from any thread.
   std::function<void(std::function<void()>)> post_to_control;
 };
@@ -58,7 +59,8 @@ class WorkerSet {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::shared_ptr<const runtime::RuntimeConfig> current_;
   SocketsByAddress prepared_;
-  std::unordered_map<std::string, std::shared_ptr<listener::SharedState>> shared_;  // By bound address.
+  std::unordered_map<std::string, std::shared_ptr<listener::SharedState>>
+      shared_;  // By bound address.
   // Snapshots that some worker still uses.
   struct InUse {
     std::shared_ptr<const runtime::RuntimeConfig> config;

@@ -1,5 +1,5 @@
-// Stands in for libFuzzer's main: runs every file of the given folders through the fuzz target once, so
-// that the kept corpus is a regression test in every build.
+// Stands in for libFuzzer's main: runs every file of the given folders through the fuzz target
+// once, so that the kept corpus is a regression test in every build.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

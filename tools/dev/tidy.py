@@ -6,6 +6,7 @@ usage: tidy.py [ROOT]      Prints file:line: rule: what, and ends with 1 if ther
 Layers are read from the CMake files: a folder may include its own headers and those of folders
 whose add_subdirectory stands above its own. The planes meet only in common/ and proto/.
 """
+import functools
 import os
 import re
 import subprocess
@@ -136,9 +137,24 @@ class Tree:
                 self.say(name, 1, "purpose", "a header begins with a comment that says its purpose")
             comments = "\n".join(line for line in lines if line.lstrip().startswith("//"))
             if re.search(r"\bHot path\b", comments):
-                bench = name[:-2] + "_bench.cc"
-                if bench not in self.files:
-                    self.say(name, 1, "owed-bench", f"says Hot path: owes {bench}")
+                if name not in self._benched(os.path.dirname(name)):
+                    self.say(name, 1, "owed-bench",
+                             f"says Hot path: owes {name[:-2]}_bench.cc, or a line in another one "
+                             "of its folder")
+
+    @functools.cache
+    def _benched(self, folder):
+        """What the benchmarks of `folder` include of it, directly or through its headers."""
+        found = set()
+        todo = [n for n in self.files if os.path.dirname(n) == folder and n.endswith("_bench.cc")]
+        while todo:
+            for line in self.read(todo.pop()).splitlines():
+                match = INCLUDE.match(line)
+                if match and os.path.dirname(match[1]) == folder and match[1] not in found:
+                    if match[1] in self.files:
+                        found.add(match[1])
+                        todo.append(match[1])
+        return found
 
     def check_sizes(self):
         for name in self.files:

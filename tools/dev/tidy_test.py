@@ -61,6 +61,8 @@ class TidyTest(unittest.TestCase):
     def test_hot_paths_owe_a_bench(self):
         hot = "// Picks.\n//\n// Hot path: no locks.\n#pragma once\n"
         self.assertEqual(self.problems(common__base__a_dot_h=hot), ["owed-bench"])
+        bench = '#include "common/base/a.h"\n'
+        self.assertEqual(self.problems(common__base__a_dot_h=hot, common__base__b_bench_dot_cc=bench), [])
         self.assertEqual(self.problems(common__base__a_dot_h=hot, common__base__a_bench_dot_cc=""), [])
 
     def test_unfinished_marks_and_machine_paths(self):

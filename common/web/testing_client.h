@@ -17,7 +17,7 @@
 #include "common/base/address.h"
 #include "common/base/file.h"
 
-namespace sluice::admin::testing {
+namespace sluice::web::testing {
 
 // The control thread of a proxy. Ended by the destructor: declare it before what runs on it, and
 // destroy that in On().
@@ -106,4 +106,4 @@ inline Answer Fetch(const std::string& address, const std::string& target,
   return ParseAnswer(client.ReadAll());
 }
 
-}  // namespace sluice::admin::testing
+}  // namespace sluice::web::testing

@@ -5,6 +5,7 @@
 
 #include "dataplane/exchange/exchange.h"
 #include "dataplane/exchange/upstream_head.h"
+#include "dataplane/http/h1_serializer.h"
 #include "dataplane/upstream/connector.h"
 
 namespace sluice::exchange {
@@ -16,6 +17,9 @@ namespace {
 
 // Interim responses (1xx) of one exchange; an upstream that sends more is broken or hostile.
 constexpr int kInterimMax = 32;
+
+// Of the last chunk with data, and of the body.
+constexpr std::string_view kChunkedEnd = "\r\n0\r\n\r\n";
 
 // RFC 9110 section 9.2.2: repeating it is what the client itself would do.
 bool IsIdempotent(http::Method method) {
@@ -85,9 +89,21 @@ io::Task<Failure> Exchange::SendRequest() {
   sent_micros_ = context_.reactor.now_micros();
   timers().Arm(timer_, service().timeouts.idle);
   const std::string_view head = head_out_.view();
-  const iovec parts[] = {{const_cast<char*>(head.data()), head.size()},
-                         {const_cast<char*>(whole_body_.data()), whole_body_.size()}};
-  const Failure failure = co_await WriteUpstream(parts, 2, timer_);
+  iovec parts[4] = {{const_cast<char*>(head.data()), head.size()},
+                    {},
+                    {const_cast<char*>(whole_body_.data()), whole_body_.size()},
+                    {}};
+  char size_line[http::kChunkSizeLineMax];
+  if (body_is_whole_ && request_.head->framing == http::Framing::kChunked) {
+    std::string_view end = kChunkedEnd;
+    if (whole_body_.empty()) {
+      end.remove_prefix(2);  // There is no chunk to end.
+    } else {
+      parts[1] = {size_line, http::WriteChunkSizeLine(whole_body_.size(), size_line)};
+    }
+    parts[3] = {const_cast<char*>(end.data()), end.size()};
+  }
+  const Failure failure = co_await WriteUpstream(parts, 4, timer_);
   // An upstream that answered and closed without reading all has still answered.
   if (failure != Failure::kNone && !client_side_.stream().may_read()) co_return failure;
   if (body_is_whole_) {

@@ -63,9 +63,13 @@ io::Task<Failure> Exchange::Forward() {
   WriteHead();
 
   // Retry is the only step back.
+  Failure last = Failure::kNone;
   for (;;) {
     const Failure failure = co_await Attempt();
     if (failure == Failure::kNone) break;
+    // Nobody is left to try: what the last one did tells more.
+    if (failure == Failure::kNoEndpoint && last != Failure::kNone) co_return last;
+    last = failure;
     StopPump();
     client_side_.Abort();
     load_ = {};

@@ -224,6 +224,7 @@ void AccessLog::State::ChangeFile(std::shared_ptr<LogFile> to) {
   newest_file = to;
   if (files_pending.size() == kFilesPendingMax) files_pending.pop_front();
   files_pending.push_back(std::move(to));
+  WakeUp();
 }
 
 void AccessLog::State::Pass() {

@@ -51,8 +51,13 @@ io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int end
   reactor.timers().Arm(timer, cluster.spec().connect_timeout);
   Failure failure = co_await OpenTcp(reactor, connection->stream(), spec, timer, client);
   if (failure == Failure::kNone && !spec.server_name.empty()) {
-    connection->stream().StartTls(cluster.spec().tls->NewSession(spec.server_name));
-    failure = co_await HandshakeTls(connection->stream(), timer, client);
+    auto session = cluster.spec().tls->NewSession(spec.server_name);
+    if (session == nullptr) {
+      failure = Failure::kTlsFailed;  // A name nobody could be verified to have.
+    } else {
+      connection->stream().StartTls(std::move(session));
+      failure = co_await HandshakeTls(connection->stream(), timer, client);
+    }
   }
   reactor.timers().Disarm(timer);
   ConnectOutcome outcome;

@@ -1,4 +1,5 @@
 """A strict upstream that records every byte of every connection and answers by script."""
+import itertools
 import socket
 import ssl
 import threading
@@ -55,6 +56,7 @@ class Upstream:
         self.tls = tls
         self.connections = []
         self._changed = threading.Condition()
+        self._arrivals = itertools.count()
         self._listener = None
         self.start()
 
@@ -159,6 +161,7 @@ class Upstream:
             connection.cut = str(error)
             return False
         with self._changed:
+            request.arrival = next(self._arrivals)
             connection.requests.append(request)
             self._changed.notify_all()
         answer = self.on_request(connection, request)
@@ -172,7 +175,9 @@ class Upstream:
 
     @property
     def requests(self):
-        return [request for connection in self.connections for request in connection.requests]
+        """As they arrived."""
+        found = [request for connection in self.connections for request in connection.requests]
+        return sorted(found, key=lambda request: request.arrival)
 
     @property
     def started(self):

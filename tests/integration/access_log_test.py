@@ -64,18 +64,24 @@ class AccessLogTest(rig.FleetTest):
         self.assertEqual(self.record(path="/nowhere")["failure"], "no_route")
 
     def test_reopened_on_sighup(self):
-        self.get("/x/before")
-        self.record(path="/x/before")
+        self.get("/rotate/before")
+        self.record(path="/rotate/before")
         rotated = self.proxy.access_log + ".1"
         os.rename(self.proxy.access_log, rotated)
         self.proxy.signal(signal.SIGHUP)
         rig.wait_for("the new file", lambda: os.path.exists(self.proxy.access_log))
-        self.get("/x/after")
-        self.record(path="/x/after")
+        # The file is changed behind the requests: the first lines may still go to the old one.
+        sent = ["/rotate/before"]
+
+        def arrives():
+            sent.append(f"/rotate/after-{len(sent)}")
+            self.get(sent[-1])
+            return any(r["path"].startswith("/rotate/after") for r in self.proxy.access_records())
+        rig.wait_for("a line in the new file", arrives)
+        self.record(path=sent[-1])
         with open(rotated) as f:
-            lines = [json.loads(line) for line in f]
-        self.assertTrue(any(r["path"] == "/x/before" for r in lines))
-        self.assertFalse(any(r["path"] == "/x/after" for r in lines))
+            lines = [json.loads(line) for line in f] + self.proxy.access_records()
+        self.assertEqual([r["path"] for r in lines if r["path"].startswith("/rotate/")], sent)
 
     def test_every_request_has_one_line(self):
         before = len(self.proxy.access_records())

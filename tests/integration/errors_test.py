@@ -77,7 +77,7 @@ class ErrorsTest(rig.FleetTest):
         count = len(self.up.requests)
         client = self.client()
         client.send(b"POST /up HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"
-                    b"5dc\r\n" + b"x" * 1500 + b"\r\n0\r\n\r\n")
+                    b"5dc\r\n" + b"x" * 1500 + b"\r\n")
         self.check(client.response("POST"), 413, closes=True)
         self.assertEqual(len(self.up.requests), count)
 

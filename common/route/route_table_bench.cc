@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/base/random.h"
+#include "common/route/host_path_index.h"
 #include "common/route/route_table.h"
 
 namespace {
@@ -51,6 +52,19 @@ void FindAny(benchmark::State& state) {
   }
 }
 BENCHMARK(FindAny)->Arg(1)->Arg(10)->Arg(1000)->Arg(10'000);
+
+// The index alone, below its one host.
+void FindInIndex(benchmark::State& state) {
+  sluice::route::HostPathIndex index;
+  for (uint32_t i = 0; i < static_cast<uint32_t>(state.range(0)); ++i) {
+    index.Add("", "/api/v1/service-" + std::to_string(i), i);
+  }
+  index.Finish();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(index.Find("www.example.com", "/api/v1/service-7/users/42"));
+  }
+}
+BENCHMARK(FindInIndex)->Arg(10)->Arg(10'000);
 
 void Build(benchmark::State& state) {
   const sluice::v1::RouteTable routes = Routes(state.range(0));

@@ -42,12 +42,14 @@ void Exchange::WriteHead() {
   const route::Stripped stripped =
       request_.path == "*" ? route::Stripped{.path = path_, .removed = {}}
                            : route::StripPrefix(path_, route_->strip_prefix, &memory_.stripped);
+  std::string_view host = request_.authority;
+  if (!route_->host_rewrite.empty()) host = route_->host_rewrite;
+  // HTTP/1.0 may come without one; HTTP/1.1 must not leave without (RFC 9112 section 3.2).
+  if (host.empty()) host = cluster_->spec().name;
   const UpstreamHead head{.request = request_,
                           .path = stripped.path,
                           .removed_prefix = stripped.removed,
-                          .host = route_->host_rewrite.empty()
-                                      ? request_.authority
-                                      : std::string_view(route_->host_rewrite),
+                          .host = host,
                           .request_id = request_id_,
                           .traceparent = {traceparent_, kTraceparentChars},
                           .trace_continued = trace_continued_,

@@ -1,6 +1,6 @@
 // Pipes through which the kernel moves body bytes from one socket to another.
 //
-// Hot path. Each thread keeps its own.
+// For large bodies (h1-1m of tools/bench). Each thread keeps its own.
 #pragma once
 
 #include <cstddef>

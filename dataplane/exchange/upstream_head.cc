@@ -107,7 +107,7 @@ void WriteUpstreamHead(const UpstreamHead& head, io::Buffer* out) {
   writer.Append(head.path);
   writer.Append(head.request.query);
   writer.Append(" HTTP/1.1\r\n");
-  if (!head.host.empty()) writer.Field("Host", head.host);
+  writer.Field("Host", head.host);
   for (const http::Field& field : received.fields) {
     if (IsOurs(field.id, head) || !http::IsForwardable(received, field)) continue;
     writer.Field(field.name, field.value);

@@ -16,7 +16,7 @@ struct UpstreamHead {
   const IncomingRequest& request;
   std::string_view path;            // As sent: normalised, prefix stripped; or "*".
   std::string_view removed_prefix;  // For X-Forwarded-Prefix; empty: none.
-  std::string_view host;            // Empty: none (HTTP/1.0 without Host).
+  std::string_view host;
   std::string_view request_id;
   std::string_view traceparent;
   bool trace_continued;  // tracestate is passed on.

@@ -1,6 +1,6 @@
 // A worker's event loop: epoll, edge-triggered, one registration per descriptor for its whole life.
 //
-// Hot path: no allocation, no lock. Everything belongs to the thread that calls Run, but for Post
+// On the request path: no allocation, no lock. Everything belongs to the thread that calls Run, but for Post
 // and Stop.
 #pragma once
 

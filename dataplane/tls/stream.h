@@ -1,7 +1,7 @@
 // A connection's bytes, in clear or through TLS, with the same interface. OpenSSL works on the
 // socket itself, so readiness is known to both.
 //
-// Hot path. One worker's. Results as io::Socket's: bytes, 0 for end of stream, negative errno;
+// On the request path. One worker's. Results as io::Socket's: bytes, 0 for end of stream, negative errno;
 // -EAGAIN: prepare a Wait with WaitToRead or WaitToWrite.
 #pragma once
 

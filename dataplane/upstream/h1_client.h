@@ -1,7 +1,7 @@
 // The HTTP/1.1 side of one exchange on an upstream connection: parses what arrives, decides whether
 // the connection may serve again. Never waits; the exchange does.
 //
-// Hot path. A block from the buffer pool is held only while response bytes are in it.
+// On the request path. A block from the buffer pool is held only while response bytes are in it.
 #pragma once
 
 #include <memory>

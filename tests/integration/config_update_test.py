@@ -63,7 +63,7 @@ class ConfigUpdateTest(rig.FleetTest):
             for i in range(1, CHANGES + 1):
                 if i % 3 == 0:
                     self.swap_certificate(i)
-                self.rig.apply(self.version(i))
+                self.rig.apply(self.version(i), "--allow-shrink")
                 done = i
                 self.assertTrue(wrk.running(), f"wrk ended after {done} changes")
             self.stop_steady(steady)

@@ -33,7 +33,8 @@ class Judge:
         return None
 
     def required(self):
-        raw = self.up.raw.lower()
+        # Chunked bodies may be cut anywhere on the way; decoded they must be the same.
+        raw = self.up.raw.lower() + b"".join(request.body.lower() for request in self.up.requests)
         for text in self.case.must:
             if text.lower().encode("latin-1") not in raw:
                 return f"upstream did not receive {text!r} but {self.up.raw[:300]!r}"

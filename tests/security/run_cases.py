@@ -81,6 +81,7 @@ def check_log(target, tally):
     except (AssertionError, ValueError) as error:
         return f"access log: {error}"
     silent = [r for r in target.records() if r["status"] in (400, 408, 413, 414, 417, 431, 501, 502, 505)
+              and r.get("upstream_ms") is None  # What an upstream answered is no refusal of ours.
               and not r.get("failure")]
     return f"access log: refused without a reason: {silent[:2]}" if silent else None
 

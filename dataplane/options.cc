@@ -20,6 +20,12 @@ std::vector<std::string> SplitCommas(const std::string& text) {
   return parts;
 }
 
+std::string HostName() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
 // Given or not is told by emptiness; the defaults are filled in afterwards.
 void FillLogOptions(const std::string& level, const std::string& format, ProxyOptions* options) {
   options->keep_log_level = !level.empty();
@@ -77,10 +83,9 @@ base::Flags::Outcome ParseProxyOptions(int argc, char** argv, ProxyOptions* opti
                     "Serves traffic as its controller tells it, and from its last good snapshot "
                     "when there is no controller.");
   std::vector<std::string> controllers, labels;
-  char host[256] = "proxy";
-  gethostname(host, sizeof host - 1);
-  options->node_id = host;
-  flags.Text("node-id", &options->node_id, "ID", "The name of this proxy in the fleet.");
+  options->node_id = HostName();
+  flags.Text("node-id", &options->node_id, "ID", "The name of this proxy in the fleet.",
+             "the host's name");
   flags.List("controller", &controllers, "HOST:PORT[,HOST:PORT]",
              "Controllers, tried in order; without one the snapshot in --state-dir is served.");
   flags.Text("state-dir", &options->state_dir, "DIR", "Where the last snapshots are kept.");

@@ -11,7 +11,7 @@
 namespace sluice {
 
 struct ProxyOptions {
-  std::string node_id;  // Empty: the host name.
+  std::string node_id;
   std::vector<std::string> controllers;
   std::string state_dir = "./data/proxy";
   std::map<std::string, std::string> labels;

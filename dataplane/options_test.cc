@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "common/base/testing_reference.h"
+
 namespace sluice {
 namespace {
 
@@ -14,7 +16,7 @@ using ::testing::HasSubstr;
 struct Parsed {
   Outcome outcome;
   ProxyOptions options;
-  std::string error;
+  std::string out, error;
 };
 
 Parsed Parse(std::vector<std::string> arguments) {
@@ -27,7 +29,7 @@ Parsed Parse(std::vector<std::string> arguments) {
   ::testing::internal::CaptureStdout();
   parsed.outcome =
       ParseProxyOptions(static_cast<int>(argv.size()) - 1, argv.data(), &parsed.options);
-  ::testing::internal::GetCapturedStdout();
+  parsed.out = ::testing::internal::GetCapturedStdout();
   parsed.error = ::testing::internal::GetCapturedStderr();
   return parsed;
 }
@@ -102,6 +104,11 @@ TEST(ProxyOptionsTest, HelpAndVersionEndWell) {
   for (const char* flag : {"--help", "--version", "--help-markdown"}) {
     EXPECT_EQ(Parse({flag}).outcome, Outcome::kExitOk) << flag;
   }
+}
+
+TEST(ReferenceTest, ProxyFlagsAreCurrent) {
+  EXPECT_TRUE(base::testing::IsReferenceCurrent("docs/reference/sluice-proxy.md",
+                                                Parse({"--help-markdown"}).out));
 }
 
 }  // namespace

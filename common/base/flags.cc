@@ -34,6 +34,25 @@ absl::Status ParseBool(const std::string& text, bool* value) {
   return absl::OkStatus();
 }
 
+// The largest unit that says it without a fraction.
+std::string DurationText(std::chrono::milliseconds duration) {
+  const auto count = duration.count();
+  if (count == 0 || count % 1000 != 0) return fmt::format("{}ms", count);
+  if (count % 60'000 != 0) return fmt::format("{}s", count / 1000);
+  return count % 3'600'000 != 0 ? fmt::format("{}m", count / 60'000)
+                                : fmt::format("{}h", count / 3'600'000);
+}
+
+// A bar would end the cell.
+std::string CellText(std::string_view text) {
+  std::string cell;
+  for (const char c : text) {
+    if (c == '|') cell += '\\';
+    cell += c;
+  }
+  return cell;
+}
+
 absl::Status InPlace(const std::string& place, const absl::Status& status) {
   if (status.ok()) return status;
   return absl::Status(status.code(), fmt::format("{}: {}", place, std::string(status.message())));
@@ -67,11 +86,11 @@ Flags::Flags(std::string program, std::string environment_prefix, std::string su
 Flags::Flag& Flags::Add(Flag flag) { return flags_.emplace_back(std::move(flag)); }
 
 void Flags::Text(const std::string& name, std::string* target, const std::string& placeholder,
-                 const std::string& help) {
+                 const std::string& help, const std::string& default_text) {
   Add({.name = name,
        .placeholder = placeholder,
        .help = help,
-       .default_text = *target,
+       .default_text = default_text.empty() ? *target : default_text,
        .set = [target](const std::string& value) {
          *target = value;
          return absl::OkStatus();
@@ -126,7 +145,7 @@ void Flags::Duration(const std::string& name, std::chrono::milliseconds* target,
   Add({.name = name,
        .placeholder = "DURATION",
        .help = help,
-       .default_text = fmt::format("{}ms", target->count()),
+       .default_text = DurationText(*target),
        .set = [target](const std::string& value) { return ParseDuration(value, target); }});
 }
 
@@ -279,14 +298,15 @@ std::string Flags::Help() const {
 
 std::string Flags::Markdown() const {
   std::string text =
-      fmt::format("## {}\n\n{}\n\n| flag | environment | default | meaning |\n|---|---|---|---|\n",
+      fmt::format("# {}\n\n{}\n\n| flag | environment | default | meaning |\n|---|---|---|---|\n",
                   program_, summary_);
   for (const Flag& flag : flags_) {
     const std::string shown =
         flag.placeholder.empty() ? flag.name : fmt::format("{} {}", flag.name, flag.placeholder);
-    text += fmt::format("| `--{}` | `{}` | {} | {}{} |\n", shown, EnvironmentName(flag.name),
-                        flag.default_text.empty() ? "" : "`" + flag.default_text + "`", flag.help,
-                        flag.repeatable ? " Repeatable." : "");
+    text +=
+        fmt::format("| `--{}` | `{}` | {} | {}{} |\n", CellText(shown), EnvironmentName(flag.name),
+                    flag.default_text.empty() ? "" : "`" + flag.default_text + "`", flag.help,
+                    flag.repeatable ? " Repeatable." : "");
   }
   text += fmt::format(
       "| `--bootstrap FILE` | `{}` |  | Lines `flag: value` for flags not given otherwise. |\n",

@@ -1,9 +1,8 @@
-#include "common/base/hash.h"
-
 #include <benchmark/benchmark.h>
 
 #include <string>
 
+#include "common/base/hash.h"
 #include "common/base/random.h"
 
 namespace sluice::base {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "common/base/testing_reference.h"
 #include "controlplane/admin/metrics_table.h"
 #include "controlplane/apply/testing_setup.h"
 
@@ -53,12 +54,17 @@ TEST_F(AdminPagesTest, MetricsTellWhatHappened) {
 
 TEST_F(AdminPagesTest, EveryMetricOfTheTableIsExposedAndDocumented) {
   const std::string text = Get("/metrics").body;
-  const std::string table = MetricsMarkdown();
+  const std::string table = MetricsReference();
   for (const Metric& metric : Metrics()) {
     const std::string name(metric.name);
     EXPECT_THAT(text, HasSubstr("# TYPE " + name + " " + std::string(metric.type) + "\n" + name));
     EXPECT_THAT(table, HasSubstr("| `" + name + "` |"));
   }
+}
+
+TEST(ReferenceTest, ControllerMetricsAreCurrent) {
+  EXPECT_TRUE(base::testing::IsReferenceCurrent("docs/reference/controller-metrics.md",
+                                                MetricsReference()));
 }
 
 }  // namespace

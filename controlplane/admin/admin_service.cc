@@ -233,7 +233,12 @@ grpc::Status AdminService::Explain(grpc::ServerContext*, const v1::ExplainReques
   for (auto& upstream : *response->mutable_upstreams()) {
     for (auto& endpoint : *upstream.mutable_endpoints()) {
       const auto found = health.find({upstream.upstream(), endpoint.address()});
-      if (found == health.end()) continue;
+      if (found == health.end()) {
+        // As the nodes take it until a check says otherwise.
+        endpoint.set_healthy(true);
+        endpoint.set_reason("no node has reported on it yet");
+        continue;
+      }
       endpoint.set_healthy(found->second.healthy == found->second.seen);
       endpoint.set_reason(fmt::format("healthy on {} of {} nodes{}{}", found->second.healthy,
                                       found->second.seen, found->second.reason.empty() ? "" : "; ",

@@ -57,8 +57,11 @@ std::string Expose(const std::map<std::string_view, std::vector<Sample>>& sample
   return text;
 }
 
-std::string MetricsMarkdown() {
-  std::string text = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
+std::string MetricsReference() {
+  std::string text =
+      "# Metrics of the controller\n\n"
+      "What it serves at `/metrics` of `--admin-address`, in the Prometheus text format.\n\n"
+      "| metric | type | labels | meaning |\n|---|---|---|---|\n";
   for (const Metric& metric : Metrics()) {
     text += fmt::format("| `{}` | {} | {} | {} |\n", metric.name, metric.type, metric.labels,
                         metric.help);

@@ -28,7 +28,7 @@ const std::vector<Metric>& Metrics();
 // Prometheus' text format. `samples` has an entry for each name of Metrics().
 std::string Expose(const std::map<std::string_view, std::vector<Sample>>& samples);
 
-// The reference's table.
-std::string MetricsMarkdown();
+// docs/reference/controller-metrics.md.
+std::string MetricsReference();
 
 }  // namespace sluice::admin

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kIntroduction = R"(# Configuration
 
 This page is generated from the tables the controller reads documents by
-(`SLUICE_REWRITE_DOCS=1 controlplane_yaml_test` writes it). `docs/sluice.schema.json` says the same to editors.
+(`SLUICE_UPDATE_DOCS=1 tools/test -R Reference` writes it). `docs/sluice.schema.json` says the same to editors.
 
 A document is one YAML file, or a directory of `*.yaml` and `*.yml` files that are read in name order: the lists
 `services`, `upstreams` and `tests` are joined, every other block stands in one file only. Text is UTF-8.

@@ -2,14 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include "dataplane/observe/reference_for_test.h"
+#include "common/base/testing_reference.h"
 #include "nlohmann/json.hpp"
 
 namespace sluice::observe {
 namespace {
 
-TEST(LogFieldsTest, TheReferenceIsUpToDate) {
-  EXPECT_TRUE(IsReferenceCurrent("log-fields.md", LogFieldsReference()));
+TEST(LogFieldsTest, ReferenceIsCurrent) {
+  EXPECT_TRUE(
+      base::testing::IsReferenceCurrent("docs/reference/log-fields.md", LogFieldsReference()));
 }
 
 TEST(LogFieldsTest, EveryFieldIsFoundByItsNameAndExplained) {

@@ -1,11 +1,10 @@
-#include "dataplane/observe/log_line.h"
-
 #include <benchmark/benchmark.h>
 
 #include <memory>
 #include <string>
 
 #include "dataplane/observe/field_escape.h"
+#include "dataplane/observe/log_line.h"
 #include "dataplane/observe/log_ring.h"
 #include "dataplane/observe/time_text.h"
 

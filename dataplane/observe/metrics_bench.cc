@@ -1,6 +1,6 @@
-#include "dataplane/observe/metrics.h"
-
 #include <benchmark/benchmark.h>
+
+#include "dataplane/observe/metrics.h"
 
 namespace sluice::observe {
 namespace {

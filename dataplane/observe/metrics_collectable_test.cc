@@ -10,8 +10,8 @@
 #include <fstream>
 #include <string>
 
+#include "common/base/testing_reference.h"
 #include "dataplane/observe/metrics_table.h"
-#include "dataplane/observe/reference_for_test.h"
 
 namespace sluice::observe {
 namespace {
@@ -125,8 +125,8 @@ TEST(MetricsCollectableTest, PromtoolFindsNothingToSay) {
   EXPECT_EQ(said, "");
 }
 
-TEST(MetricsTableTest, TheReferenceIsUpToDate) {
-  EXPECT_TRUE(IsReferenceCurrent("metrics.md", MetricsReference()));
+TEST(MetricsTableTest, ReferenceIsCurrent) {
+  EXPECT_TRUE(base::testing::IsReferenceCurrent("docs/reference/metrics.md", MetricsReference()));
 }
 
 TEST(MetricsTableTest, EveryRowOfTheTableIsCollectedWhenUsed) {

@@ -118,6 +118,7 @@ ssize_t Stream::Writev(const iovec* parts, int count) {
   thread_local char record[kRecordBytes];
   size_t used = 0;
   for (int i = 0; i < count && used < kRecordBytes; ++i) {
+    if (parts[i].iov_len == 0) continue;
     const size_t bytes = std::min(parts[i].iov_len, kRecordBytes - used);
     std::memcpy(record + used, parts[i].iov_base, bytes);
     used += bytes;

@@ -204,10 +204,9 @@ ExitCode ReleaseView::Invalid() const {
   const auto errors =
       std::count_if(last_.problems().begin(), last_.problems().end(),
                     [](const auto& problem) { return problem.severity() == v1::Problem::ERROR; });
-  std::string why = fmt::format("not applied: the document has {}",
-                                Count(static_cast<uint64_t>(errors), "error"));
-  if (!last_.message().empty()) why += fmt::format(": {}", last_.message());
-  return session_.Fail(ExitCode::kFailed, why);
+  return session_.Fail(ExitCode::kFailed,
+                       fmt::format("not applied: the document has {}; nothing was changed",
+                                   Count(static_cast<uint64_t>(errors), "error")));
 }
 
 ExitCode ReleaseView::Refused() const {

@@ -159,7 +159,7 @@ TEST(ApplyTest, InvalidDocumentShowsProblems) {
   EXPECT_EQ(result.code, ExitCode::kFailed);
   EXPECT_EQ(result.error,
             "gateway.yaml:2:3: error: services[0]: bind_address is missing\n"
-            "error: not applied: the document has 1 error\n");
+            "error: not applied: the document has 1 error; nothing was changed\n");
   EXPECT_EQ(result.out, "");
 }
 

@@ -140,7 +140,7 @@ io::Task<bool> H1Connection::Handshake() {
 io::Task<bool> H1Connection::ServeOne() {
   Scope scope(binding_);
   scope_ = &scope;
-  keep_alive_ = chunked_out_ = response_started_ = false;
+  keep_alive_ = close_after_ = chunked_out_ = response_started_ = false;
   scope.started_micros = context_.reactor.now_micros();
   const Failure failure = co_await ReadHead();
   if (failure != Failure::kClientGone) {

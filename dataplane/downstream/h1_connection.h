@@ -51,6 +51,7 @@ class H1Connection final : public exchange::Responder {
   io::Task<http::Failure> SendEnd(const std::vector<http::Field>& trailers,
                                   io::Timer& timer) override;
   io::Socket* splice_target() override;
+  void CloseAfterResponse() override { close_after_ = true; }
   void AbortResponse() override { aborted_ = true; }
   bool response_started() const override { return response_started_; }
   void WatchClient(io::Wait& wait) override { wait.PeerClosed(stream_.socket()); }
@@ -99,6 +100,7 @@ class H1Connection final : public exchange::Responder {
   bool idle_ = false;
   // Of the present request:
   bool keep_alive_ = false;
+  bool close_after_ = false;
   bool chunked_out_ = false;
   bool response_started_ = false;
   bool aborted_ = false;

@@ -74,6 +74,7 @@ io::Task<void> Exchange::Fail(Failure failure) {
     responder_.AbortResponse();
     co_return;
   }
+  if (traits.closes) responder_.CloseAfterResponse();
   std::string& body = memory_.text;
   const std::string_view id = request_id_;
   std::string_view content_type = "text/plain; charset=utf-8";

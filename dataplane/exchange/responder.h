@@ -49,6 +49,8 @@ class Responder {
                                           io::Timer& timer) = 0;
   // The socket into which body bytes may be spliced as they are; null where they may not.
   virtual io::Socket* splice_target() = 0;
+  // No request is to follow this one. Before SendHead.
+  virtual void CloseAfterResponse() = 0;
   // The response cannot be completed: the client must be able to tell.
   virtual void AbortResponse() = 0;
   virtual bool response_started() const = 0;

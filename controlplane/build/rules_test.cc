@@ -18,6 +18,8 @@ struct Rule {
   std::vector<std::string> problems;
 };
 
+void PrintTo(const Rule& rule, std::ostream* out) { *out << rule.name; }
+
 class RulesTest : public testing::TestWithParam<Rule> {};
 
 TEST_P(RulesTest, SaysWhatIsWrongAndWhere) {

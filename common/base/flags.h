@@ -19,8 +19,8 @@ class Flags {
  public:
   Flags(std::string program, std::string environment_prefix, std::string summary);
 
-  // `target` holds the default and must outlive Parse. `help` is a sentence. `default_text` is shown
-  // in place of a default that differs from machine to machine.
+  // `target` holds the default and must outlive Parse. `help` is a sentence. `default_text` is
+  // shown in place of a default that differs from machine to machine.
   void Text(const std::string& name, std::string* target, const std::string& placeholder,
             const std::string& help, const std::string& default_text = "");
   void List(const std::string& name, std::vector<std::string>* target,

@@ -95,8 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(HostileCorpusTest, EveryFileIsRefusedWithAPlace) {
   size_t files = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator("tests/corpus/yaml-hostile")) {
+  for (const auto& entry : std::filesystem::directory_iterator("tests/corpus/yaml-hostile")) {
     const BuildResult result =
         Build(DocumentOf(testing_documents::FileText(entry.path().string())));
     EXPECT_FALSE(result.ok()) << entry.path();

@@ -21,8 +21,8 @@ class SpecificationTest : public testing::Test {
  protected:
   SpecificationTest() {
     const auto pair = config::testing_certificates::MakeSelfSigned();
-    v1::Document document = testing_documents::DocumentOf(
-        FileText("deploy/examples/specification.yaml"));
+    v1::Document document =
+        testing_documents::DocumentOf(FileText("deploy/examples/specification.yaml"));
     testing_documents::SendAlong("/path/to/cert.pem", pair.chain_pem, &document);
     testing_documents::SendAlong("/path/to/key.pem", pair.key_pem, &document);
     result_ = Build(document);
@@ -130,8 +130,8 @@ TEST_F(SpecificationTest, SourcesPointIntoTheDocument) {
 }
 
 TEST_F(SpecificationTest, BuildsToTheSameRootEveryTime) {
-  v1::Document document = testing_documents::DocumentOf(
-      FileText("deploy/examples/specification.yaml"));
+  v1::Document document =
+      testing_documents::DocumentOf(FileText("deploy/examples/specification.yaml"));
   for (const auto& resource : result_.resources) {
     if (resource->kind() != v1::RESOURCE_KIND_CERTIFICATE) continue;
     v1::Certificate certificate;

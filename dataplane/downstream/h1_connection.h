@@ -1,7 +1,8 @@
 // A client connection that speaks HTTP/1.x: reads heads one after the other, gives each request to
 // an exchange, writes what it answers. Pipelined requests wait in the buffer, bounded by it.
 //
-// On the request path; tools/bench measures it whole. One worker's. An idle connection holds no buffer and no request memory.
+// On the request path; tools/bench measures it whole. One worker's. An idle connection holds no
+// buffer and no request memory.
 #pragma once
 
 #include <memory>

@@ -1,8 +1,8 @@
 // One request's whole life: match, pick, connect or reuse, relay both ways, account.
 //
-// On the request path (tools/bench measures it whole): no lock, and no heap once the worker is warm. Knows neither side's protocol version:
-// the client is a Responder. It sees exactly one snapshot from its first byte to its last.
-// Destroying it midway cancels everything it waits for.
+// On the request path (tools/bench measures it whole): no lock, and no heap once the worker is
+// warm. Knows neither side's protocol version: the client is a Responder. It sees exactly one
+// snapshot from its first byte to its last. Destroying it midway cancels everything it waits for.
 #pragma once
 
 #include <string>

@@ -1,6 +1,4 @@
 // What an exchange does to a request's head: whose it is, its id and trace, and how it leaves.
-#include "dataplane/exchange/upstream_head.h"
-
 #include <benchmark/benchmark.h>
 
 #include "common/base/check.h"
@@ -8,6 +6,7 @@
 #include "dataplane/exchange/memory.h"
 #include "dataplane/exchange/request_id.h"
 #include "dataplane/exchange/trace_context.h"
+#include "dataplane/exchange/upstream_head.h"
 
 namespace sluice::exchange {
 namespace {

@@ -1,6 +1,6 @@
-#include "dataplane/io/buffer.h"
-
 #include <benchmark/benchmark.h>
+
+#include "dataplane/io/buffer.h"
 
 namespace sluice::io {
 namespace {

@@ -1,7 +1,7 @@
 // A worker's event loop: epoll, edge-triggered, one registration per descriptor for its whole life.
 //
-// On the request path: no allocation, no lock. Everything belongs to the thread that calls Run, but for Post
-// and Stop.
+// On the request path: no allocation, no lock. Everything belongs to the thread that calls Run, but
+// for Post and Stop.
 #pragma once
 
 #include <sys/epoll.h>

@@ -1,7 +1,8 @@
 // A non-blocking TCP socket of one worker. Knows whether the kernel has told of readiness since the
 // last short read or write, so that no system call is made only to hear EAGAIN.
 //
-// On the request path. Results: bytes moved, 0 for end of stream (Read), or a negative errno (-EAGAIN: wait).
+// On the request path. Results: bytes moved, 0 for end of stream (Read), or a negative errno
+// (-EAGAIN: wait).
 #pragma once
 
 #include <sys/uio.h>

@@ -1,8 +1,8 @@
-#include "dataplane/io/timer_wheel.h"
-
 #include <benchmark/benchmark.h>
 
 #include <vector>
+
+#include "dataplane/io/timer_wheel.h"
 
 namespace sluice::io {
 namespace {

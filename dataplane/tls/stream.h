@@ -1,8 +1,8 @@
 // A connection's bytes, in clear or through TLS, with the same interface. OpenSSL works on the
 // socket itself, so readiness is known to both.
 //
-// On the request path. One worker's. Results as io::Socket's: bytes, 0 for end of stream, negative errno;
-// -EAGAIN: prepare a Wait with WaitToRead or WaitToWrite.
+// On the request path. One worker's. Results as io::Socket's: bytes, 0 for end of stream, negative
+// errno; -EAGAIN: prepare a Wait with WaitToRead or WaitToWrite.
 #pragma once
 
 #include "dataplane/io/socket.h"

@@ -1,7 +1,7 @@
 // One worker's side of a cluster: balancing, pools, what is under way.
 //
-// On the request path. Kept across snapshots as long as the cluster's identity is the same; the pools outlive
-// even that, as long as an endpoint of the same name, address and transport stays.
+// On the request path. Kept across snapshots as long as the cluster's identity is the same; the
+// pools outlive even that, as long as an endpoint of the same name, address and transport stays.
 #pragma once
 
 #include <memory>

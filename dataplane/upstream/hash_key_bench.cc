@@ -1,6 +1,6 @@
-#include "dataplane/upstream/hash_key.h"
-
 #include <benchmark/benchmark.h>
+
+#include "dataplane/upstream/hash_key.h"
 
 namespace sluice::upstream {
 namespace {

@@ -1,10 +1,9 @@
-#include "dataplane/upstream/pool.h"
-
 #include <benchmark/benchmark.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
+#include "dataplane/upstream/pool.h"
 
 namespace sluice::upstream {
 namespace {

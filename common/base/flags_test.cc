@@ -117,6 +117,9 @@ TEST_F(FlagsTest, NamesThePlaceOfAMistakeOutsideTheCommandLine) {
   ExpectRefused({"--bootstrap", WriteFile("workers 1\n")}, ":1: expected \"flag: value\"");
   ExpectRefused({"--bootstrap", WriteFile("data-dir: a\ndata-dir: b\n")}, "was given already");
   ExpectRefused({"--bootstrap", "/nonexistent/file"}, "/nonexistent/file");
+}
+
+TEST_F(FlagsTest, NamesTheVariableOfAMistakeInTheEnvironment) {
   SetEnvironment("SLUICE_TEST_WORKERS", "many");
   ExpectRefused({}, "SLUICE_TEST_WORKERS: \"many\"");
 }

@@ -75,10 +75,12 @@ class ErrorsTest(rig.FleetTest):
         self.check(self.get("/small", method="POST", body=b"x" * 11), 413)
         # Without a length it shows only on the way; the upstream never sees it complete.
         count = len(self.up.requests)
-        client = self.client()
-        client.send(b"POST /up HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"
-                    b"5dc\r\n" + b"x" * 1500 + b"\r\n")
-        self.check(client.response("POST"), 413, closes=True)
+        # Whether all of it has arrived or not, the connection ends.
+        for end in (b"0\r\n\r\n", b""):
+            client = self.client()
+            client.send(b"POST /up HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        b"5dc\r\n" + b"x" * 1500 + b"\r\n" + end)
+            self.check(client.response("POST"), 413, closes=True)
         self.assertEqual(len(self.up.requests), count)
 
     def test_414(self):

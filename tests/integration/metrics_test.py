@@ -67,7 +67,7 @@ class MetricsTest(rig.FleetTest):
         self.get("/api/x")
         self.get("/", port=self.tls_port, tls=certs.client_context(), server_name="a.test")
         have = " ".join(names(self.proxy.metrics()))
-        for word in ("request", "bytes", "connection", "pool", "retr", "health", "tls", "snapshot",
+        for word in ("request", "bytes", "connection", "pool", "retr", "health", "tls", "snapshot_revision",
                      "process_"):
             with self.subTest(word=word):
                 self.assertIn(word, have)

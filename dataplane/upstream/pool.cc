@@ -9,10 +9,10 @@ namespace sluice::upstream {
 namespace {
 
 // Whether nothing has arrived that an idle connection must not receive. TLS session tickets may
-// arrive at any time and are swallowed here.
+// arrive at any time and are swallowed here. A read that got all it asked for leaves open whether
+// there is more.
 bool Silent(tls::Stream& stream) {
   if (!stream.may_read()) return true;
-  if (!stream.encrypted()) return false;
   char byte;
   return stream.Read(&byte, 1) == -EAGAIN;
 }
@@ -76,7 +76,7 @@ void Pool::Put(std::unique_ptr<Connection> connection, const PoolLimits& limits,
 
 void Pool::OnIdleEvent(void* argument) {
   auto* connection = static_cast<Connection*>(argument);
-  if (!connection->stream_.socket().hung_up() && Silent(connection->stream_)) return;
+  if (!connection->stream_.socket().peer().gone() && Silent(connection->stream_)) return;
   OnIdleTimeout(argument);
 }
 

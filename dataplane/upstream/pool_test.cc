@@ -65,6 +65,18 @@ TEST_F(PoolTest, BytesThatNobodyAskedForEndAConnection) {
   EXPECT_EQ(pool_.Take(), nullptr);
 }
 
+// Then nobody knows yet whether more has come; it happens after every body that was spliced.
+TEST_F(PoolTest, AConnectionWhoseLastReadWasFullIsKept) {
+  auto connection = Make();
+  ASSERT_EQ(write(peers_.back(), "whole", 5), 5);
+  Turn();
+  char bytes[5];
+  ASSERT_EQ(connection->stream().Read(bytes, sizeof bytes), 5);
+  ASSERT_TRUE(connection->stream().may_read());
+  pool_.Put(std::move(connection), limits_, io::Millis(0));
+  EXPECT_EQ(pool_.idle(), 1u);
+}
+
 TEST_F(PoolTest, ALimitOfRequestsEndsAConnection) {
   PoolLimits limits = limits_;
   limits.requests_max = 5;

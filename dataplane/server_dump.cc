@@ -81,6 +81,7 @@ json Server::DumpConnections() const {
   for (const worker::ConnectionInfo& info : workers_->ListConnections()) {
     connections.push_back({{"service", info.service},
                            {"peer", info.connection.peer},
+                           {"protocol", info.connection.protocol},
                            {"state", info.connection.idle ? "idle" : "active"},
                            {"draining", info.draining},
                            {"tls", info.connection.encrypted},

@@ -2,9 +2,6 @@
 
 #include <errno.h>
 
-#include <algorithm>
-#include <cstring>
-
 #include "common/base/check.h"
 #include "dataplane/downstream/h1_scope.h"
 #include "dataplane/exchange/exchange.h"
@@ -15,16 +12,13 @@ using http::Failure;
 
 namespace {
 
-// How long an idle connection may still bring a request after its listener began to go: a request
-// already on its way is answered instead of meeting a closed door.
-constexpr io::Millis kWindDownGrace{1000};
 // How long, and how much, a client may go on sending after its final response.
 constexpr io::Millis kLingerTime{2000};
 constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
 
 }  // namespace
 
-void H1Connection::Accept(ServiceBinding& binding, int fd, const sockaddr* peer) {
+void H1Connection::Begin(ServiceBinding& binding, int fd, const sockaddr* peer) {
   auto* connection = new H1Connection(binding, peer);
   if (!connection->stream_.socket().Open(binding.context.reactor, fd)) {
     delete connection;
@@ -37,58 +31,12 @@ void H1Connection::Accept(ServiceBinding& binding, int fd, const sockaddr* peer)
 }
 
 H1Connection::H1Connection(ServiceBinding& binding, const sockaddr* peer)
-    : context_(binding.context),
-      binding_(binding),
-      next_(binding.connections),
-      in_(binding.context.buffers),
-      accepted_micros_(binding.context.reactor.now_micros()) {
-  if (next_ != nullptr) next_->previous_ = this;
-  binding.connections = this;
-  binding.open_connections.fetch_add(1, std::memory_order_relaxed);
-  const std::string text = base::FormatIp(peer);
-  peer_text_bytes_ = static_cast<uint8_t>(std::min(text.size(), sizeof peer_text_));
-  std::memcpy(peer_text_, text.data(), peer_text_bytes_);
-  if (const auto bytes = base::IpBytesOf(peer); bytes.has_value()) peer_ = *bytes;
-  stats().connections_total.Add();
-  stats().connections_active.Add();
-}
+    : Connection(binding, peer), in_(binding.context.buffers) {}
 
-H1Connection::~H1Connection() {
-  task_.Cancel();
-  if (aborted_) {
-    stream_.Abort();
-  } else {
-    stream_.Close();
-  }
-  (previous_ != nullptr ? previous_->next_ : binding_.connections) = next_;
-  if (next_ != nullptr) next_->previous_ = previous_;
-  binding_.open_connections.fetch_sub(1, std::memory_order_relaxed);
-  stats().connections_active.Sub();
-}
-
-void H1Connection::Delete(void* connection) { delete static_cast<H1Connection*>(connection); }
-
-void H1Connection::Kill() {
-  context_.reactor.Undefer(this);
-  delete this;
-}
+H1Connection::~H1Connection() { task_.Cancel(); }
 
 void H1Connection::WindDown() {
   if (idle_) timers().Arm(timer_, kWindDownGrace);
-}
-
-H1Connection::Info H1Connection::info() const {
-  return {.peer = {peer_text_, peer_text_bytes_},
-          .idle = idle_,
-          .encrypted = stream_.encrypted(),
-          .requests = requests_,
-          .age_micros = context_.reactor.now_micros() - accepted_micros_};
-}
-
-exchange::ClientState H1Connection::client_state() const {
-  if (stream_.socket().hung_up()) return exchange::ClientState::kGone;
-  return stream_.socket().peer_closed() ? exchange::ClientState::kHalfClosed
-                                        : exchange::ClientState::kPresent;
 }
 
 // --- The life of a connection.
@@ -114,27 +62,7 @@ io::Task<void> H1Connection::Serve() {
     going = co_await ServeOne();
   }
   timers().Disarm(timer_);
-  // This coroutine still runs.
-  context_.reactor.Defer(Delete, this);
-}
-
-io::Task<bool> H1Connection::Handshake() {
-  timers().Arm(timer_, binding_.service().timeouts.handshake);
-  for (;;) {
-    const int result = stream_.Handshake();
-    if (result == 1) break;
-    if (result == -EAGAIN) {
-      io::Wait wait;
-      stream_.WaitToRead(wait);
-      wait.Until(timer_);
-      if (co_await wait == io::Wake::kReady) continue;
-    }
-    stats().tls_handshakes_failed_total.Add();
-    co_return false;
-  }
-  stats().tls_handshakes_total.Add();
-  if (SSL_session_reused(stream_.ssl())) stats().tls_handshakes_resumed_total.Add();
-  co_return true;
+  DeleteSoon();
 }
 
 io::Task<bool> H1Connection::ServeOne() {
@@ -201,7 +129,7 @@ exchange::IncomingRequest H1Connection::DescribeRequest() {
   }
   request.scheme = stream_.encrypted() ? "https" : "http";
   request.protocol = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
-  request.peer_ip = {peer_text_, peer_text_bytes_};
+  request.peer_ip = peer_text();
   request.peer = peer_;
   request.service = binding_.service_index;
   request.started_micros = scope_->started_micros;

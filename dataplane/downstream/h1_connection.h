@@ -8,37 +8,20 @@
 #include <memory>
 #include <string_view>
 
-#include "dataplane/downstream/service_binding.h"
+#include "dataplane/downstream/connection.h"
 #include "dataplane/exchange/incoming_request.h"
 #include "dataplane/exchange/responder.h"
 #include "dataplane/http/target.h"
 #include "dataplane/io/buffer.h"
 #include "dataplane/io/task.h"
-#include "dataplane/tls/stream.h"
 
 namespace sluice::downstream {
 
-class H1Connection final : public exchange::Responder {
+class H1Connection final : public Connection, public exchange::Responder {
  public:
-  // Takes over `fd` and serves it; the connection deletes itself when it is over. `binding` must
-  // outlive all its connections.
-  static void Accept(ServiceBinding& binding, int fd, const sockaddr* peer);
-
-  // For the listener: makes an idle connection go soon, a busy one after its exchange.
-  void WindDown();
-  // Ends it now, whatever it does.
-  void Kill();
-
-  // For people.
-  struct Info {
-    std::string peer;
-    bool idle;
-    bool encrypted;
-    uint64_t requests;
-    int64_t age_micros;
-  };
-  Info info() const;
-  H1Connection* next() const { return next_; }
+  // As Connection::Accept. Once the client turns out to speak HTTP/2, an H2Connection goes on.
+  static void Begin(ServiceBinding& binding, int fd, const sockaddr* peer);
+  void WindDown() override;
 
   // Responder:
   bool TakeWholeBody(std::string_view* body) override;
@@ -55,9 +38,7 @@ class H1Connection final : public exchange::Responder {
   void CloseAfterResponse() override { close_after_ = true; }
   void AbortResponse() override { aborted_ = true; }
   bool response_started() const override { return response_started_; }
-  void WatchClient(io::Wait& wait) override { wait.PeerClosed(stream_.socket()); }
-  exchange::ClientState client_state() const override;
-  io::Socket* client_socket() override { return &stream_.socket(); }
+  io::PeerState& client() override { return stream_.socket().peer(); }
 
  private:
   // What only an active connection needs.
@@ -65,10 +46,10 @@ class H1Connection final : public exchange::Responder {
 
   H1Connection(ServiceBinding& binding, const sockaddr* peer);
   ~H1Connection() override;
-  static void Delete(void* connection);
+  std::string_view protocol() const override { return "HTTP/1.1"; }
+  bool idle() const override { return idle_; }
 
   io::Task<void> Serve();
-  io::Task<bool> Handshake();
   io::Task<bool> ServeOne();
   io::Task<http::Failure> ReadHead();
   io::Task<void> RunExchange(http::Failure head_failure);
@@ -80,23 +61,8 @@ class H1Connection final : public exchange::Responder {
   ssize_t Fill(io::Buffer& buffer, size_t least);
   io::Task<http::Failure> WriteAll(iovec* parts, int count, io::Timer& timer);
   void WriteHeadBytes(const http::ResponseHead& head, io::Buffer* out);
-  observe::ListenerStats& stats() { return context_.stats.Listener(binding_.service().slot); }
-  io::TimerWheel& timers() { return context_.reactor.timers(); }
-
-  runtime::WorkerContext& context_;
-  ServiceBinding& binding_;
-  H1Connection* previous_ = nullptr;
-  H1Connection* next_ = nullptr;
-  tls::Stream stream_;
-  io::Timer timer_;
   io::Buffer in_;
-  io::Task<void> task_;
   Scope* scope_ = nullptr;  // Null while idle.
-  int64_t accepted_micros_;
-  uint64_t requests_ = 0;
-  base::IpBytes peer_{};
-  uint8_t peer_text_bytes_ = 0;
-  char peer_text_[46];
 
   bool idle_ = false;
   // Of the present request:
@@ -104,7 +70,6 @@ class H1Connection final : public exchange::Responder {
   bool close_after_ = false;
   bool chunked_out_ = false;
   bool response_started_ = false;
-  bool aborted_ = false;
 };
 
 }  // namespace sluice::downstream

@@ -81,7 +81,7 @@ io::Task<Failure> Exchange::ObtainConnection(int endpoint) {
   }
   const int64_t started = context_.reactor.now_micros();
   upstream::ConnectOutcome outcome = co_await upstream::Connect(
-      context_.reactor, *cluster_, endpoint, timer_, responder_.client_socket());
+      context_.reactor, *cluster_, endpoint, timer_, &responder_.client());
   connect_micros_ = context_.reactor.now_micros() - started;
   if (outcome.failure == Failure::kNone) client_side_.Start(std::move(outcome.connection), method);
   co_return outcome.failure;
@@ -157,11 +157,11 @@ io::Task<Failure> Exchange::AwaitUpstream() {
     io::Wait wait;
     client_side_.stream().WaitToRead(wait);
     wait.Until(timer_).On(pump_signal_);
-    const bool half_closed = responder_.client_state() == ClientState::kHalfClosed;
+    const bool half_closed = responder_.client().closed();
     if (half_closed || !pump_.done()) {
-      wait.Hangup(*responder_.client_socket());
+      wait.Hangup(responder_.client());
     } else {
-      responder_.WatchClient(wait);
+      wait.PeerClosed(responder_.client());
     }
     switch (co_await wait) {
       case io::Wake::kReady:

@@ -182,7 +182,7 @@ io::Task<Failure> Exchange::AwaitBody() {
   for (;;) {
     io::Wait wait;
     client_side_.stream().WaitToRead(wait);
-    wait.Until(timer_).Hangup(*responder_.client_socket());
+    wait.Until(timer_).Hangup(responder_.client());
     switch (co_await wait) {
       case io::Wake::kReady:
         co_return Failure::kNone;
@@ -234,7 +234,7 @@ io::Task<Failure> Exchange::SpliceBody(io::Socket& client) {
       wait.Readable(source);
       timers().Arm(timer_, route_->idle_timeout);
     }
-    wait.Until(timer_).Hangup(client);
+    wait.Until(timer_).Hangup(client.peer());
     const io::Wake wake = co_await wait;
     if (wake == io::Wake::kHangup) co_return Failure::kClientGone;
     if (wake == io::Wake::kTimeout) {

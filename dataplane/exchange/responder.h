@@ -22,8 +22,6 @@ struct BodyPiece {
   http::Failure failure = http::Failure::kNone;
 };
 
-enum class ClientState : uint8_t { kPresent, kHalfClosed, kGone };
-
 class Responder {
  public:
   virtual ~Responder() = default;
@@ -55,10 +53,7 @@ class Responder {
   virtual void AbortResponse() = 0;
   virtual bool response_started() const = 0;
 
-  // --- The client.
-  virtual void WatchClient(io::Wait& wait) = 0;
-  virtual ClientState client_state() const = 0;
-  virtual io::Socket* client_socket() = 0;
+  virtual io::PeerState& client() = 0;
 };
 
 }  // namespace sluice::exchange

@@ -38,6 +38,13 @@ bool Reactor::Register(int fd, uint32_t events, EventTarget* target) {
   return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+bool Reactor::Reregister(int fd, uint32_t events, EventTarget* target) {
+  epoll_event event{};
+  event.events = events | EPOLLET;
+  event.data.ptr = target;
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0;
+}
+
 bool Reactor::RegisterListening(int fd, EventTarget* target) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -74,8 +81,10 @@ void Reactor::Deliver(int count) {
     auto* target = static_cast<EventTarget*>(batch_[i].data.ptr);
     if (target == nullptr) continue;
     target->batch_index_ = -1;
+    delivering_ = target;
     target->OnEvents(batch_[i].events);
   }
+  delivering_ = nullptr;
   if (woken) RunPosted();
 }
 

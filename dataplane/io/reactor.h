@@ -38,6 +38,8 @@ class Reactor {
 
   // Edge-triggered; false (errno set) when the kernel refuses.
   bool Register(int fd, uint32_t events, EventTarget* target);
+  // For another target than before; what is ready is reported again.
+  bool Reregister(int fd, uint32_t events, EventTarget* target);
   // Level-triggered, for reading: for listening sockets, whose queue is emptied in parts.
   bool RegisterListening(int fd, EventTarget* target);
   // Forgets events not yet delivered. Closing the descriptor ends the kernel's registration.
@@ -45,7 +47,11 @@ class Reactor {
     if (target->batch_index_ >= 0)
       batch_[static_cast<size_t>(target->batch_index_)].data.ptr = nullptr;
     target->batch_index_ = -1;
+    if (delivering_ == target) delivering_ = nullptr;
   }
+  // Inside OnEvents: whether `target`, whose events they are, has not been forgotten meanwhile (and
+  // perhaps destroyed).
+  bool IsDelivering(const EventTarget* target) const { return delivering_ == target; }
 
   // Runs until Stop.
   void Run();
@@ -88,6 +94,7 @@ class Reactor {
   int64_t unix_offset_micros_ = 0;
   int64_t unix_refreshed_micros_ = 0;
   std::array<epoll_event, kEventsMax> batch_;
+  EventTarget* delivering_ = nullptr;
   std::vector<Deferred> deferred_;
   std::atomic<bool> stopping_{false};
 

@@ -7,6 +7,11 @@
 #include <unistd.h>
 
 namespace sluice::io {
+namespace {
+
+constexpr uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+
+}  // namespace
 
 bool Socket::Open(Reactor& reactor, int fd) {
   reactor_ = &reactor;
@@ -14,21 +19,32 @@ bool Socket::Open(Reactor& reactor, int fd) {
   flags_ = kWritable;
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (reactor.Register(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, this)) return true;
+  if (reactor.Register(fd, kEvents, this)) return true;
+  Close();
+  return false;
+}
+
+bool Socket::Adopt(Socket& other) {
+  reactor_ = other.reactor_;
+  fd_ = other.fd_;
+  // The kernel tells what is ready once more, to us.
+  flags_ = other.flags_;
+  peer_ = other.peer_;
+  reactor_->Forget(&other);
+  other.fd_ = -1;
+  other.flags_ = 0;
+  if (reactor_->Reregister(fd_, kEvents, this)) return true;
   Close();
   return false;
 }
 
 void Socket::Close() {
   if (fd_ < 0) return;
-  if (closed_during_delivery_ != nullptr) {
-    *closed_during_delivery_ = true;
-    closed_during_delivery_ = nullptr;
-  }
   reactor_->Forget(this);
   close(fd_);
   fd_ = -1;
   flags_ = 0;
+  peer_.Reset();
 }
 
 void Socket::Abort() {
@@ -101,8 +117,8 @@ void Socket::ShutdownWrite() {
 void Socket::NoteReadResult(ssize_t result, size_t wanted) {
   // A short read has emptied the queue: the next byte raises a new edge. End of stream and errors
   // do not, so they stay readable; so does a queue behind which the peer has closed.
-  const bool emptied = result == -EAGAIN || (result > 0 && static_cast<size_t>(result) < wanted &&
-                                             !(flags_ & kPeerClosed));
+  const bool emptied =
+      result == -EAGAIN || (result > 0 && static_cast<size_t>(result) < wanted && !peer_.closed());
   if (emptied) flags_ &= static_cast<uint8_t>(~kReadable);
 }
 
@@ -115,23 +131,20 @@ void Socket::NoteWriteResult(ssize_t result, size_t wanted) {
 void Socket::OnEvents(uint32_t events) {
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) flags_ |= kReadable;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) flags_ |= kWritable;
-  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) flags_ |= kPeerClosed;
-  if (events & (EPOLLHUP | EPOLLERR)) flags_ |= kHungUp;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) peer_.closed_ = true;
+  if (events & (EPOLLHUP | EPOLLERR)) peer_.gone_ = true;
 
   if (idle_callback_ != nullptr) {
-    if (flags_ & (kReadable | kHungUp)) idle_callback_(idle_argument_);
+    if ((flags_ & kReadable) || peer_.gone()) idle_callback_(idle_argument_);
     return;
   }
   // Whoever is woken may close or destroy this socket; then nobody is left to be told.
-  bool closed = false;
-  closed_during_delivery_ = &closed;
-  if ((flags_ & kPeerClosed) && close_wait_ != nullptr &&
-      ((flags_ & kHungUp) || close_wait_->wants_half_close())) {
-    close_wait_->Fire(hung_up() ? Wake::kHangup : Wake::kPeerClosed);
-  }
-  if (!closed && (flags_ & kReadable) && read_wait_ != nullptr) read_wait_->Fire(Wake::kReady);
-  if (!closed && (flags_ & kWritable) && write_wait_ != nullptr) write_wait_->Fire(Wake::kReady);
-  if (!closed) closed_during_delivery_ = nullptr;
+  Reactor& reactor = *reactor_;
+  if (peer_.closed()) peer_.Tell();
+  if (!reactor.IsDelivering(this)) return;
+  if ((flags_ & kReadable) && read_wait_ != nullptr) read_wait_->Fire(Wake::kReady);
+  if (!reactor.IsDelivering(this)) return;
+  if ((flags_ & kWritable) && write_wait_ != nullptr) write_wait_->Fire(Wake::kReady);
 }
 
 }  // namespace sluice::io

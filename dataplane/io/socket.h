@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/io/peer_state.h"
 #include "dataplane/io/reactor.h"
 #include "dataplane/io/wait.h"
 
@@ -24,6 +25,9 @@ class Socket final : public EventTarget {
 
   // Takes over `fd`. False (and `fd` closed) if it cannot be registered.
   bool Open(Reactor& reactor, int fd);
+  // Takes over the connection of `other`, for which nobody waits. False, and both closed, if the
+  // kernel refuses.
+  bool Adopt(Socket& other);
   void Close();
   // Closes with RST: what was sent or received is not to look complete.
   void Abort();
@@ -42,10 +46,8 @@ class Socket final : public EventTarget {
 
   bool readable() const { return flags_ & kReadable; }
   bool writable() const { return flags_ & kWritable; }
-  // The peer has closed its sending side (there may still be bytes to read), or more.
-  bool peer_closed() const { return flags_ & kPeerClosed; }
-  // Both directions are gone: reset, or closed after we closed.
-  bool hung_up() const { return flags_ & kHungUp; }
+  io::PeerState& peer() { return peer_; }
+  const io::PeerState& peer() const { return peer_; }
 
   // For splice(2), which bypasses Read and Write.
   void NoteReadResult(ssize_t result, size_t wanted);
@@ -62,15 +64,14 @@ class Socket final : public EventTarget {
 
  private:
   friend class Wait;
-  static constexpr uint8_t kReadable = 1, kWritable = 2, kPeerClosed = 4, kHungUp = 8;
+  static constexpr uint8_t kReadable = 1, kWritable = 2;
 
   Reactor* reactor_ = nullptr;
   int fd_ = -1;
   uint8_t flags_ = 0;
+  io::PeerState peer_;
   Wait* read_wait_ = nullptr;
   Wait* write_wait_ = nullptr;
-  Wait* close_wait_ = nullptr;
-  bool* closed_during_delivery_ = nullptr;
   IdleCallback idle_callback_ = nullptr;
   void* idle_argument_ = nullptr;
 };

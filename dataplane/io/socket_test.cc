@@ -55,7 +55,7 @@ class SocketTest : public testing::Test {
   }
   Task<void> WaitForClose(Wake* wake) {
     Wait wait;
-    wait.PeerClosed(socket_);
+    wait.PeerClosed(socket_.peer());
     *wake = co_await wait;
     reactor_.Stop();
   }
@@ -93,7 +93,7 @@ TEST_F(SocketTest, AHalfCloseWakesWhoWatchesForIt) {
   Wake wake = Wake::kReady;
   Run(WaitForClose(&wake));
   EXPECT_EQ(wake, Wake::kPeerClosed);
-  EXPECT_FALSE(socket_.hung_up());
+  EXPECT_FALSE(socket_.peer().gone());
 }
 
 TEST_F(SocketTest, AFullCloseIsAHangup) {

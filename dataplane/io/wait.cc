@@ -1,5 +1,6 @@
 #include "dataplane/io/wait.h"
 
+#include "dataplane/io/peer_state.h"
 #include "dataplane/io/socket.h"
 #include "dataplane/io/timer_wheel.h"
 
@@ -9,8 +10,8 @@ bool Wait::await_ready() {
   if (readable_ != nullptr && readable_->readable()) return wake_ = Wake::kReady, true;
   if (writable_ != nullptr && writable_->writable()) return wake_ = Wake::kReady, true;
   if (closing_ != nullptr) {
-    if (closing_->hung_up()) return wake_ = Wake::kHangup, true;
-    if (wants_half_close_ && closing_->peer_closed()) return wake_ = Wake::kPeerClosed, true;
+    if (closing_->gone()) return wake_ = Wake::kHangup, true;
+    if (wants_half_close_ && closing_->closed()) return wake_ = Wake::kPeerClosed, true;
   }
   if (timer_ != nullptr && timer_->expired_) return wake_ = Wake::kTimeout, true;
   if (signal_ != nullptr && signal_->fired_) {
@@ -25,7 +26,7 @@ void Wait::await_suspend(std::coroutine_handle<> caller) {
   attached_ = true;
   if (readable_ != nullptr) readable_->read_wait_ = this;
   if (writable_ != nullptr) writable_->write_wait_ = this;
-  if (closing_ != nullptr) closing_->close_wait_ = this;
+  if (closing_ != nullptr) closing_->wait_ = this;
   if (timer_ != nullptr) timer_->wait_ = this;
   if (signal_ != nullptr) signal_->waiting_ = this;
 }
@@ -41,7 +42,7 @@ void Wait::Detach() {
   attached_ = false;
   if (readable_ != nullptr) readable_->read_wait_ = nullptr;
   if (writable_ != nullptr) writable_->write_wait_ = nullptr;
-  if (closing_ != nullptr) closing_->close_wait_ = nullptr;
+  if (closing_ != nullptr) closing_->wait_ = nullptr;
   if (timer_ != nullptr) timer_->wait_ = nullptr;
   if (signal_ != nullptr) signal_->waiting_ = nullptr;
 }

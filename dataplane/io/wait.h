@@ -6,6 +6,7 @@
 
 namespace sluice::io {
 
+class PeerState;
 class Socket;
 class Timer;
 class Signal;
@@ -36,12 +37,12 @@ class Wait {
     return *this;
   }
   // Wakes when the peer is gone, or, with PeerClosed, already when it stops sending.
-  Wait& Hangup(Socket& socket) {
-    closing_ = &socket;
+  Wait& Hangup(PeerState& peer) {
+    closing_ = &peer;
     return *this;
   }
-  Wait& PeerClosed(Socket& socket) {
-    closing_ = &socket;
+  Wait& PeerClosed(PeerState& peer) {
+    closing_ = &peer;
     wants_half_close_ = true;
     return *this;
   }
@@ -68,7 +69,7 @@ class Wait {
   std::coroutine_handle<> caller_;
   Socket* readable_ = nullptr;
   Socket* writable_ = nullptr;
-  Socket* closing_ = nullptr;
+  PeerState* closing_ = nullptr;
   Timer* timer_ = nullptr;
   Signal* signal_ = nullptr;
   Wake wake_ = Wake::kReady;

@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-#include "dataplane/downstream/h1_connection.h"
+#include "dataplane/downstream/connection.h"
 
 namespace sluice::listener {
 namespace {
@@ -115,7 +115,7 @@ bool Listener::AcceptOne() {
     close(fd);
     return true;
   }
-  downstream::H1Connection::Accept(binding_, fd, reinterpret_cast<const sockaddr*>(&peer));
+  downstream::Connection::Accept(binding_, fd, reinterpret_cast<const sockaddr*>(&peer));
   return true;
 }
 

@@ -70,6 +70,12 @@ void Stream::StartTls(SslPtr ssl) {
   SSL_set_read_ahead(ssl_.get(), 1);
 }
 
+bool Stream::Adopt(Stream& other) {
+  ssl_ = std::move(other.ssl_);
+  if (ssl_ != nullptr) BIO_set_data(SSL_get_rbio(ssl_.get()), &socket_);
+  return socket_.Adopt(other.socket_);
+}
+
 int Stream::Handshake() {
   ERR_clear_error();
   const int outcome = SSL_do_handshake(ssl_.get());

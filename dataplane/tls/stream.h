@@ -22,6 +22,8 @@ class Stream {
   bool encrypted() const { return ssl_ != nullptr; }
   SSL* ssl() const { return ssl_.get(); }
 
+  // Goes on where `other` stopped, which is closed then. False as for io::Socket::Adopt.
+  bool Adopt(Stream& other);
   // After the socket is open; `ssl` is in accept or connect state. Then call Handshake until it is
   // done.
   void StartTls(SslPtr ssl);

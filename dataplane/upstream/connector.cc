@@ -14,7 +14,7 @@ Failure FailureOfWake(io::Wake wake) {
 }
 
 io::Task<Failure> OpenTcp(io::Reactor& reactor, tls::Stream& stream, const EndpointSpec& endpoint,
-                          io::Timer& timer, io::Socket* client) {
+                          io::Timer& timer, io::PeerState* client) {
   const int started =
       stream.socket().Connect(reactor, &endpoint.socket_address, endpoint.socket_address_bytes);
   if (started == 0) co_return Failure::kNone;
@@ -27,7 +27,7 @@ io::Task<Failure> OpenTcp(io::Reactor& reactor, tls::Stream& stream, const Endpo
   co_return stream.socket().ConnectResult() == 0 ? Failure::kNone : Failure::kConnectFailed;
 }
 
-io::Task<Failure> HandshakeTls(tls::Stream& stream, io::Timer& timer, io::Socket* client) {
+io::Task<Failure> HandshakeTls(tls::Stream& stream, io::Timer& timer, io::PeerState* client) {
   for (;;) {
     const int result = stream.Handshake();
     if (result == 1) co_return Failure::kNone;
@@ -44,7 +44,7 @@ io::Task<Failure> HandshakeTls(tls::Stream& stream, io::Timer& timer, io::Socket
 }  // namespace
 
 io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
-                                 io::Timer& timer, io::Socket* client) {
+                                 io::Timer& timer, io::PeerState* client) {
   const EndpointSpec& spec = cluster.spec().endpoints[static_cast<size_t>(endpoint)];
   cluster.stats().connects_total.Add();
   auto connection = std::make_unique<Connection>(reactor, cluster.stats());

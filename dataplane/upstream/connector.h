@@ -17,6 +17,6 @@ struct ConnectOutcome {
 // A new connection within the cluster's connect timeout, for which `timer` is used. `cluster` must
 // outlive the task. kClientGone when `client` (may be null) is gone before.
 io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
-                                 io::Timer& timer, io::Socket* client);
+                                 io::Timer& timer, io::PeerState* client);
 
 }  // namespace sluice::upstream

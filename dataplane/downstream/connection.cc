@@ -1,0 +1,95 @@
+#include "dataplane/downstream/connection.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/downstream/h1_connection.h"
+
+namespace sluice::downstream {
+
+void Connection::Accept(ServiceBinding& binding, int fd, const sockaddr* peer) {
+  // HTTP/1.1 until ALPN or the first bytes say otherwise.
+  H1Connection::Begin(binding, fd, peer);
+}
+
+Connection::Connection(ServiceBinding& binding, const sockaddr* peer)
+    : context_(binding.context),
+      binding_(binding),
+      accepted_micros_(binding.context.reactor.now_micros()) {
+  const std::string text = base::FormatIp(peer);
+  peer_text_bytes_ = static_cast<uint8_t>(std::min(text.size(), sizeof peer_text_));
+  std::memcpy(peer_text_, text.data(), peer_text_bytes_);
+  if (const auto bytes = base::IpBytesOf(peer); bytes.has_value()) peer_ = *bytes;
+  stats().connections_total.Add();
+  Link();
+}
+
+Connection::Connection(Connection& other)
+    : context_(other.context_),
+      binding_(other.binding_),
+      peer_(other.peer_),
+      accepted_micros_(other.accepted_micros_),
+      peer_text_bytes_(other.peer_text_bytes_) {
+  std::memcpy(peer_text_, other.peer_text_, peer_text_bytes_);
+  stream_.Adopt(other.stream_);
+  Link();
+}
+
+void Connection::Link() {
+  next_ = binding_.connections;
+  if (next_ != nullptr) next_->previous_ = this;
+  binding_.connections = this;
+  binding_.open_connections.fetch_add(1, std::memory_order_relaxed);
+  stats().connections_active.Add();
+}
+
+Connection::~Connection() {
+  if (aborted_) {
+    stream_.Abort();
+  } else {
+    stream_.Close();
+  }
+  (previous_ != nullptr ? previous_->next_ : binding_.connections) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+  binding_.open_connections.fetch_sub(1, std::memory_order_relaxed);
+  stats().connections_active.Sub();
+}
+
+void Connection::Delete(void* connection) { delete static_cast<Connection*>(connection); }
+
+void Connection::DeleteSoon() { context_.reactor.Defer(Delete, this); }
+
+void Connection::Kill() {
+  context_.reactor.Undefer(this);
+  delete this;
+}
+
+Connection::Info Connection::info() const {
+  return {.peer = std::string(peer_text()),
+          .protocol = protocol(),
+          .idle = idle(),
+          .encrypted = stream_.encrypted(),
+          .requests = requests_,
+          .age_micros = context_.reactor.now_micros() - accepted_micros_};
+}
+
+io::Task<bool> Connection::Handshake() {
+  timers().Arm(timer_, binding_.service().timeouts.handshake);
+  for (;;) {
+    const int result = stream_.Handshake();
+    if (result == 1) break;
+    if (result == -EAGAIN) {
+      io::Wait wait;
+      stream_.WaitToRead(wait);
+      wait.Until(timer_);
+      if (co_await wait == io::Wake::kReady) continue;
+    }
+    stats().tls_handshakes_failed_total.Add();
+    co_return false;
+  }
+  stats().tls_handshakes_total.Add();
+  if (SSL_session_reused(stream_.ssl())) stats().tls_handshakes_resumed_total.Add();
+  co_return true;
+}
+
+}  // namespace sluice::downstream

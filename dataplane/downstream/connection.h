@@ -1,0 +1,81 @@
+// What every client connection has, whatever it speaks: the bytes, the peer, a place in its
+// listener's list.
+//
+// On the request path; tools/bench measures it whole. One worker's. Deletes itself when it is over.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "dataplane/downstream/service_binding.h"
+#include "dataplane/io/task.h"
+#include "dataplane/tls/stream.h"
+
+namespace sluice::downstream {
+
+class Connection {
+ public:
+  // Takes over `fd` and serves it. `binding` must outlive all its connections.
+  static void Accept(ServiceBinding& binding, int fd, const sockaddr* peer);
+
+  virtual ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // For the listener: makes an idle connection go soon, a busy one after its exchanges.
+  virtual void WindDown() = 0;
+  // Ends it now, whatever it does.
+  void Kill();
+
+  // For people.
+  struct Info {
+    std::string peer;
+    std::string_view protocol;
+    bool idle;
+    bool encrypted;
+    uint64_t requests;
+    int64_t age_micros;
+  };
+  Info info() const;
+  Connection* next() const { return next_; }
+
+ protected:
+  // How long an idle connection may still bring a request after its listener began to go: a request
+  // already on its way is answered instead of meeting a closed door.
+  static constexpr io::Millis kWindDownGrace{1000};
+
+  Connection(ServiceBinding& binding, const sockaddr* peer);
+  // Goes on with the bytes of `other`, which has found out what is spoken and now ends.
+  explicit Connection(Connection& other);
+
+  virtual std::string_view protocol() const = 0;
+  virtual bool idle() const = 0;
+
+  io::Task<bool> Handshake();
+  // The last thing a connection's coroutine does.
+  void DeleteSoon();
+  std::string_view peer_text() const { return {peer_text_, peer_text_bytes_}; }
+  observe::ListenerStats& stats() { return context_.stats.Listener(binding_.service().slot); }
+  io::TimerWheel& timers() { return context_.reactor.timers(); }
+
+  runtime::WorkerContext& context_;
+  ServiceBinding& binding_;
+  tls::Stream stream_;
+  io::Timer timer_;
+  io::Task<void> task_;  // Serves it. The derived class cancels it, whose members it uses.
+  uint64_t requests_ = 0;
+  base::IpBytes peer_{};
+  bool aborted_ = false;  // Must not look complete to the client.
+
+ private:
+  static void Delete(void* connection);
+  void Link();
+
+  Connection* previous_ = nullptr;
+  Connection* next_ = nullptr;
+  int64_t accepted_micros_;
+  uint8_t peer_text_bytes_ = 0;
+  char peer_text_[46];
+};
+
+}  // namespace sluice::downstream

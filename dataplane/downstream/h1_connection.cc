@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "dataplane/downstream/h1_scope.h"
+#include "dataplane/downstream/h2_connection.h"
 #include "dataplane/exchange/exchange.h"
 
 namespace sluice::downstream {
@@ -12,9 +13,8 @@ using http::Failure;
 
 namespace {
 
-// How long, and how much, a client may go on sending after its final response.
-constexpr io::Millis kLingerTime{2000};
-constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
+// RFC 9113 section 3.4.
+constexpr std::string_view kH2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
@@ -31,7 +31,7 @@ void H1Connection::Begin(ServiceBinding& binding, int fd, const sockaddr* peer) 
 }
 
 H1Connection::H1Connection(ServiceBinding& binding, const sockaddr* peer)
-    : Connection(binding, peer), in_(binding.context.buffers) {}
+    : ClientConnection(binding, peer), in_(binding.context.buffers) {}
 
 H1Connection::~H1Connection() { task_.Cancel(); }
 
@@ -43,8 +43,12 @@ void H1Connection::WindDown() {
 
 io::Task<void> H1Connection::Serve() {
   bool going = true;
-  if (stream_.encrypted()) going = co_await Handshake();
-  while (going) {
+  bool h2 = false;
+  if (stream_.encrypted()) {
+    going = co_await Handshake();
+    h2 = going && stream_.agreed_protocol() == "h2";
+  }
+  while (going && !h2) {
     if (in_.empty() && !stream_.may_read()) {
       in_.Release();
       const runtime::DownstreamTimeouts& timeouts = binding_.service().timeouts;
@@ -59,10 +63,31 @@ io::Task<void> H1Connection::Serve() {
       idle_ = false;
       if (wake != io::Wake::kReady) break;
     }
+    if (requests_ == 0 && !stream_.encrypted()) {
+      if (in_.empty()) Fill(in_, 1);
+      h2 = !in_.empty() && kH2Preface.starts_with(in_.view().substr(0, kH2Preface.size())) &&
+           co_await BeginsH2();
+      if (h2) break;
+    }
     going = co_await ServeOne();
   }
+  if (h2) H2Connection::TakeOver(*this, in_.view());
   timers().Disarm(timer_);
   DeleteSoon();
+}
+
+io::Task<bool> H1Connection::BeginsH2() {
+  timers().Arm(timer_, binding_.service().timeouts.header);
+  while (in_.size() < kH2Preface.size() && kH2Preface.starts_with(in_.view())) {
+    const ssize_t read = Fill(in_, 1);
+    if (read > 0) continue;
+    if (read != -EAGAIN) co_return false;
+    io::Wait wait;
+    stream_.WaitToRead(wait);
+    wait.Until(timer_);
+    if (co_await wait == io::Wake::kTimeout) co_return false;
+  }
+  co_return in_.view().starts_with(kH2Preface);
 }
 
 io::Task<bool> H1Connection::ServeOne() {
@@ -76,6 +101,7 @@ io::Task<bool> H1Connection::ServeOne() {
     co_await RunExchange(failure);
     if (!keep_alive_ && !aborted_ &&
         (failure != Failure::kNone || !body_read() || stream_.may_read())) {
+      in_.Release();
       co_await Linger();
     }
   }
@@ -164,27 +190,6 @@ void H1Connection::ForgetRequest() {
     in_.Swap(scope_->body);
   } else {
     in_.Consume(scope_->head_bytes + scope_->body_bytes_in);
-  }
-}
-
-// A client that is still sending would meet a reset, and could lose the response, if the socket
-// were closed at once (RFC 9112 section 9.6).
-io::Task<void> H1Connection::Linger() {
-  stream_.ShutdownWrite();
-  timers().Arm(timer_, kLingerTime);
-  in_.Clear();
-  in_.Reserve(io::BufferPool::kSmallBytes);
-  for (size_t discarded = 0; discarded < kLingerBytesMax;) {
-    const ssize_t read = stream_.Read(in_.data(), in_.capacity());
-    if (read > 0) {
-      discarded += static_cast<size_t>(read);
-      continue;
-    }
-    if (read != -EAGAIN) break;
-    io::Wait wait;
-    stream_.WaitToRead(wait);
-    wait.Until(timer_);
-    if (co_await wait == io::Wake::kTimeout) break;
   }
 }
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-#include "dataplane/downstream/connection.h"
+#include "dataplane/downstream/client_connection.h"
 #include "dataplane/exchange/incoming_request.h"
 #include "dataplane/exchange/responder.h"
 #include "dataplane/http/target.h"
@@ -17,9 +17,10 @@
 
 namespace sluice::downstream {
 
-class H1Connection final : public Connection, public exchange::Responder {
+class H1Connection final : public ClientConnection, public exchange::Responder {
  public:
-  // As Connection::Accept. Once the client turns out to speak HTTP/2, an H2Connection goes on.
+  // As ClientConnection::Accept. Once the client turns out to speak HTTP/2, an H2Connection goes
+  // on.
   static void Begin(ServiceBinding& binding, int fd, const sockaddr* peer);
   void WindDown() override;
 
@@ -50,10 +51,11 @@ class H1Connection final : public Connection, public exchange::Responder {
   bool idle() const override { return idle_; }
 
   io::Task<void> Serve();
+  // Whether HTTP/2 begins here without having been agreed on (RFC 9113 section 3.3).
+  io::Task<bool> BeginsH2();
   io::Task<bool> ServeOne();
   io::Task<http::Failure> ReadHead();
   io::Task<void> RunExchange(http::Failure head_failure);
-  io::Task<void> Linger();
   exchange::IncomingRequest DescribeRequest();
   void DecideKeepAlive();
   void ForgetRequest();

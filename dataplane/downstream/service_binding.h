@@ -13,7 +13,7 @@
 
 namespace sluice::downstream {
 
-class Connection;
+class ClientConnection;
 
 struct ServiceBinding {
   ServiceBinding(runtime::WorkerContext& context_in, exchange::MemoryPool& memories_in,
@@ -29,7 +29,7 @@ struct ServiceBinding {
   uint32_t service_index = 0;
   bool closing = false;  // The listener is going: connections end with their present exchange.
 
-  Connection* connections = nullptr;  // All of them, linked.
+  ClientConnection* connections = nullptr;  // All of them, linked.
 
   const runtime::Service& service() const { return *runtime->config().services[service_index]; }
   bool winding_down() const { return closing || context.draining; }

@@ -19,6 +19,7 @@ struct Memory {
   http::ResponseHead response;       // As received.
   http::ResponseHead filtered;       // As passed on.
   std::string host, path, stripped;  // Written only where the request's own bytes will not do.
+  std::string cookie;                // Crumbs of an HTTP/2 request, joined.
   std::string text;                  // Bodies of local replies.
 };
 

@@ -6,7 +6,6 @@
 #include "dataplane/http/target.h"
 
 namespace sluice::http {
-namespace {
 
 Method MethodOf(std::string_view text) {
   switch (text.size()) {
@@ -34,6 +33,8 @@ Method MethodOf(std::string_view text) {
   }
   return Method::kOther;
 }
+
+namespace {
 
 // "HTTP/" DIGIT "." DIGIT CRLF (RFC 9112 section 2.3).
 constexpr std::string_view kVersion11 = "HTTP/1.1\r\n";

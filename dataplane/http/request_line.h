@@ -10,6 +10,9 @@
 
 namespace sluice::http {
 
+// kOther for what is none of the methods known here. Letters have a case (RFC 9110 section 9.1).
+Method MethodOf(std::string_view text);
+
 class RequestLineScanner {
  public:
   void Reset() {

@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-#include "dataplane/downstream/connection.h"
+#include "dataplane/downstream/client_connection.h"
 
 namespace sluice::listener {
 namespace {
@@ -115,7 +115,7 @@ bool Listener::AcceptOne() {
     close(fd);
     return true;
   }
-  downstream::Connection::Accept(binding_, fd, reinterpret_cast<const sockaddr*>(&peer));
+  downstream::ClientConnection::Accept(binding_, fd, reinterpret_cast<const sockaddr*>(&peer));
   return true;
 }
 

@@ -32,7 +32,7 @@ struct ServerContextOptions {
   std::string service;  // Tickets are bound to it (session id context).
   std::vector<const v1::Certificate*> certificates;  // The first is served when no name fits.
   std::string min_version = "1.2";
-  std::vector<std::string> alpn = {"http/1.1"};
+  std::vector<std::string> alpn = {"h2", "http/1.1"};
   // Session tickets of all contexts are sealed with these; must outlive the context.
   TicketKeys* ticket_keys = nullptr;
 };

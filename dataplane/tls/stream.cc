@@ -84,6 +84,13 @@ int Stream::Handshake() {
   return result == 0 ? -ECONNRESET : static_cast<int>(result);
 }
 
+std::string_view Stream::agreed_protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned int bytes = 0;
+  if (ssl_ != nullptr) SSL_get0_alpn_selected(ssl_.get(), &name, &bytes);
+  return {reinterpret_cast<const char*>(name), bytes};
+}
+
 ssize_t Stream::Result(int outcome) {
   switch (SSL_get_error(ssl_.get(), outcome)) {
     case SSL_ERROR_WANT_READ:

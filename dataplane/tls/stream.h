@@ -21,6 +21,8 @@ class Stream {
   const io::Socket& socket() const { return socket_; }
   bool encrypted() const { return ssl_ != nullptr; }
   SSL* ssl() const { return ssl_.get(); }
+  // By ALPN; empty if none was.
+  std::string_view agreed_protocol() const;
 
   // Goes on where `other` stopped, which is closed then. False as for io::Socket::Adopt.
   bool Adopt(Stream& other);
@@ -39,6 +41,9 @@ class Stream {
   bool may_read() const {
     return socket_.readable() || (ssl_ != nullptr && SSL_has_pending(ssl_.get()));
   }
+
+  // TLS has something of its own to send before it can go on.
+  bool wants_write() const { return ssl_ != nullptr && SSL_want_write(ssl_.get()); }
 
   void WaitToRead(io::Wait& wait);
   void WaitToWrite(io::Wait& wait);

@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "dataplane/downstream/connection.h"
+#include "dataplane/downstream/client_connection.h"
 #include "dataplane/listener/listener.h"
 
 namespace sluice::worker {
@@ -25,7 +25,7 @@ struct ListenerSocket {
 
 struct ConnectionInfo {
   std::string service;
-  downstream::Connection::Info connection;
+  downstream::ClientConnection::Info connection;
   bool draining;
 };
 

@@ -13,14 +13,14 @@
 
 namespace sluice::downstream {
 
-class Connection {
+class ClientConnection {
  public:
   // Takes over `fd` and serves it. `binding` must outlive all its connections.
   static void Accept(ServiceBinding& binding, int fd, const sockaddr* peer);
 
-  virtual ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  virtual ~ClientConnection();
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
 
   // For the listener: makes an idle connection go soon, a busy one after its exchanges.
   virtual void WindDown() = 0;
@@ -37,21 +37,24 @@ class Connection {
     int64_t age_micros;
   };
   Info info() const;
-  Connection* next() const { return next_; }
+  ClientConnection* next() const { return next_; }
 
  protected:
   // How long an idle connection may still bring a request after its listener began to go: a request
   // already on its way is answered instead of meeting a closed door.
   static constexpr io::Millis kWindDownGrace{1000};
 
-  Connection(ServiceBinding& binding, const sockaddr* peer);
+  ClientConnection(ServiceBinding& binding, const sockaddr* peer);
   // Goes on with the bytes of `other`, which has found out what is spoken and now ends.
-  explicit Connection(Connection& other);
+  explicit ClientConnection(ClientConnection& other);
 
   virtual std::string_view protocol() const = 0;
   virtual bool idle() const = 0;
 
   io::Task<bool> Handshake();
+  // A client that is still sending would meet a reset, and could lose what was said last, if the
+  // socket were closed at once (RFC 9112 section 9.6).
+  io::Task<void> Linger();
   // The last thing a connection's coroutine does.
   void DeleteSoon();
   std::string_view peer_text() const { return {peer_text_, peer_text_bytes_}; }
@@ -71,8 +74,8 @@ class Connection {
   static void Delete(void* connection);
   void Link();
 
-  Connection* previous_ = nullptr;
-  Connection* next_ = nullptr;
+  ClientConnection* previous_ = nullptr;
+  ClientConnection* next_ = nullptr;
   int64_t accepted_micros_;
   uint8_t peer_text_bytes_ = 0;
   char peer_text_[46];

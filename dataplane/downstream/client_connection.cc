@@ -1,4 +1,6 @@
-#include "dataplane/downstream/connection.h"
+#include "dataplane/downstream/client_connection.h"
+
+#include <errno.h>
 
 #include <algorithm>
 #include <cstring>
@@ -6,13 +8,20 @@
 #include "dataplane/downstream/h1_connection.h"
 
 namespace sluice::downstream {
+namespace {
 
-void Connection::Accept(ServiceBinding& binding, int fd, const sockaddr* peer) {
+// How long, and how much, a client may go on sending after what was said last.
+constexpr io::Millis kLingerTime{2000};
+constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
+
+}  // namespace
+
+void ClientConnection::Accept(ServiceBinding& binding, int fd, const sockaddr* peer) {
   // HTTP/1.1 until ALPN or the first bytes say otherwise.
   H1Connection::Begin(binding, fd, peer);
 }
 
-Connection::Connection(ServiceBinding& binding, const sockaddr* peer)
+ClientConnection::ClientConnection(ServiceBinding& binding, const sockaddr* peer)
     : context_(binding.context),
       binding_(binding),
       accepted_micros_(binding.context.reactor.now_micros()) {
@@ -24,7 +33,7 @@ Connection::Connection(ServiceBinding& binding, const sockaddr* peer)
   Link();
 }
 
-Connection::Connection(Connection& other)
+ClientConnection::ClientConnection(ClientConnection& other)
     : context_(other.context_),
       binding_(other.binding_),
       peer_(other.peer_),
@@ -35,7 +44,7 @@ Connection::Connection(Connection& other)
   Link();
 }
 
-void Connection::Link() {
+void ClientConnection::Link() {
   next_ = binding_.connections;
   if (next_ != nullptr) next_->previous_ = this;
   binding_.connections = this;
@@ -43,7 +52,7 @@ void Connection::Link() {
   stats().connections_active.Add();
 }
 
-Connection::~Connection() {
+ClientConnection::~ClientConnection() {
   if (aborted_) {
     stream_.Abort();
   } else {
@@ -55,16 +64,18 @@ Connection::~Connection() {
   stats().connections_active.Sub();
 }
 
-void Connection::Delete(void* connection) { delete static_cast<Connection*>(connection); }
+void ClientConnection::Delete(void* connection) {
+  delete static_cast<ClientConnection*>(connection);
+}
 
-void Connection::DeleteSoon() { context_.reactor.Defer(Delete, this); }
+void ClientConnection::DeleteSoon() { context_.reactor.Defer(Delete, this); }
 
-void Connection::Kill() {
+void ClientConnection::Kill() {
   context_.reactor.Undefer(this);
   delete this;
 }
 
-Connection::Info Connection::info() const {
+ClientConnection::Info ClientConnection::info() const {
   return {.peer = std::string(peer_text()),
           .protocol = protocol(),
           .idle = idle(),
@@ -73,7 +84,7 @@ Connection::Info Connection::info() const {
           .age_micros = context_.reactor.now_micros() - accepted_micros_};
 }
 
-io::Task<bool> Connection::Handshake() {
+io::Task<bool> ClientConnection::Handshake() {
   timers().Arm(timer_, binding_.service().timeouts.handshake);
   for (;;) {
     const int result = stream_.Handshake();
@@ -90,6 +101,25 @@ io::Task<bool> Connection::Handshake() {
   stats().tls_handshakes_total.Add();
   if (SSL_session_reused(stream_.ssl())) stats().tls_handshakes_resumed_total.Add();
   co_return true;
+}
+
+io::Task<void> ClientConnection::Linger() {
+  stream_.ShutdownWrite();
+  timers().Arm(timer_, kLingerTime);
+  io::Buffer ignored(context_.buffers);
+  ignored.Reserve(io::BufferPool::kSmallBytes);
+  for (size_t discarded = 0; discarded < kLingerBytesMax;) {
+    const ssize_t read = stream_.Read(ignored.data(), ignored.capacity());
+    if (read > 0) {
+      discarded += static_cast<size_t>(read);
+      continue;
+    }
+    if (read != -EAGAIN) break;
+    io::Wait wait;
+    stream_.WaitToRead(wait);
+    wait.Until(timer_);
+    if (co_await wait == io::Wake::kTimeout) break;
+  }
 }
 
 }  // namespace sluice::downstream

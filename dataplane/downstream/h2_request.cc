@@ -1,0 +1,199 @@
+#include "dataplane/downstream/h2_request.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "dataplane/exchange/exchange.h"
+
+namespace sluice::downstream {
+
+using http::Failure;
+
+namespace {
+
+nghttp2_nv Pair(std::string_view name, std::string_view value) {
+  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
+          NGHTTP2_NV_FLAG_NONE};
+}
+
+// The fields of a response as nghttp2 takes them; used up by the call they are made for.
+class FieldList {
+ public:
+  explicit FieldList(const http::ResponseHead& head) {
+    fields_.clear();
+    std::to_chars(status_, status_ + 3, head.status);
+    fields_.push_back(Pair(":status", {status_, 3}));
+    for (const http::Field& field : head.fields) fields_.push_back(Pair(field.name, field.value));
+    if (head.framing != http::Framing::kLength) return;
+    const auto [end, error] = std::to_chars(length_, length_ + sizeof length_, head.content_length);
+    fields_.push_back(Pair("content-length", {length_, static_cast<size_t>(end - length_)}));
+  }
+  std::span<const nghttp2_nv> fields() const { return fields_; }
+
+ private:
+  static thread_local std::vector<nghttp2_nv> fields_;  // Keeps its capacity.
+  char status_[3];
+  char length_[20];
+};
+thread_local std::vector<nghttp2_nv> FieldList::fields_;
+
+}  // namespace
+
+H2Request::H2Request(H2Connection& connection, h2::H2Session& session, int32_t id)
+    : h2::H2Stream(session, id),
+      connection_(connection),
+      next_(connection.streams_),
+      memory_(connection.binding_.memories.Take()),
+      started_micros_(connection.context_.reactor.now_micros()) {
+  if (next_ != nullptr) next_->previous_ = this;
+  connection_.streams_ = this;
+}
+
+H2Request::~H2Request() {
+  task_.Cancel();
+  connection_.binding_.memories.Give(std::move(memory_));
+  (previous_ != nullptr ? previous_->next_ : connection_.streams_) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+}
+
+// --- The life of a request.
+
+void H2Request::OnNews() {
+  if (!begun_) {
+    if (head_ready()) {
+      Begin();
+    } else if (closed()) {
+      connection_.DropSoon(*this);
+    }
+    return;
+  }
+  if (task_.done()) return;
+  if (broken()) {
+    client_.SetGone();
+    // It may wait for something else, which has its own end.
+    if (task_.done()) return;
+  }
+  received_.Fire();
+}
+
+void H2Request::Begin() {
+  begun_ = true;
+  ++connection_.requests_;
+  task_ = Serve();
+  task_.Start();
+}
+
+io::Task<void> H2Request::Serve() {
+  const Failure failure = ReadHead();
+  const exchange::IncomingRequest request = Describe();
+  {
+    exchange::Exchange exchange(connection_.context_, connection_.binding_.runtime->runtime(),
+                                request, *this, *memory_);
+    if (failure != Failure::kNone) {
+      co_await exchange.Reject(failure);
+    } else {
+      co_await exchange.Run();
+    }
+  }
+  connection_.DropSoon(*this);
+}
+
+Failure H2Request::ReadHead() {
+  http::RequestHead& head = memory_->request;
+  http::ParseError error = http::ParseError::kHeadTooLarge;
+  if (!head_too_large()) {
+    const h2::RequestHeadLimits limits{connection_.binding_.service().head_limits.target_bytes};
+    error = h2::ReadRequestHead(this->head(), limits, received_end() && !has_received(),
+                                &memory_->cookie, &pseudo_, &head);
+  }
+  if (error == http::ParseError::kNone) return Failure::kNone;
+  // Nothing of a head that could not be read is believed, or logged as if it were.
+  std::vector<http::Field> fields = std::move(head.fields);
+  fields.clear();
+  head = {};
+  head.fields = std::move(fields);
+  pseudo_ = {};
+  return http::FailureOf(error);
+}
+
+exchange::IncomingRequest H2Request::Describe() const {
+  const http::RequestHead& head = memory_->request;
+  exchange::IncomingRequest request;
+  request.head = &head;
+  request.authority = pseudo_.authority;
+  const size_t query = std::min(head.target.find('?'), head.target.size());
+  request.path = head.target.substr(0, query);
+  request.query = head.target.substr(query);
+  // What the client claims in :scheme decides nothing.
+  request.scheme = connection_.stream_.encrypted() ? "https" : "http";
+  request.protocol = "HTTP/2";
+  request.peer_ip = connection_.peer_text();
+  request.peer = connection_.peer_;
+  request.service = connection_.binding_.service_index;
+  request.started_micros = started_micros_;
+  return request;
+}
+
+// --- The request's body.
+
+bool H2Request::TakeWholeBody(std::string_view* body) {
+  *body = {};
+  if (!received_end() || !trailers().empty()) return false;
+  if (has_received()) *body = TakeReceived();
+  return true;
+}
+
+io::Task<exchange::BodyPiece> H2Request::ReadBody(io::Timer& timer) {
+  exchange::BodyPiece piece;
+  for (;;) {
+    if (has_received() || received_end()) {
+      piece.data = TakeReceived();
+      piece.last = received_end();
+      co_return piece;
+    }
+    if (broken()) {
+      piece.failure = Failure::kClientGone;
+      co_return piece;
+    }
+    io::Wait wait;
+    wait.Until(timer).On(received_);
+    if (co_await wait == io::Wake::kTimeout) {
+      piece.failure = Failure::kRequestTimeout;
+      co_return piece;
+    }
+  }
+}
+
+// --- The response.
+
+io::Task<Failure> H2Request::SendInterim(const http::ResponseHead& head, io::Timer&) {
+  const FieldList list(head);
+  const bool sent = session().SubmitInterim(*this, list.fields());
+  co_return sent ? Failure::kNone : Failure::kClientGone;
+}
+
+io::Task<Failure> H2Request::SendHead(const http::ResponseHead& head, std::string_view body,
+                                      bool last, io::Timer& timer) {
+  response_started_ = true;
+  const bool bare = last && body.empty();
+  {
+    const FieldList list(head);
+    if (!session().SubmitHead(*this, list.fields(), bare)) co_return Failure::kClientGone;
+  }
+  if (bare) co_return Failure::kNone;
+  co_return co_await SendBody(body, last, timer);
+}
+
+io::Task<Failure> H2Request::SendBody(std::string_view body, bool last, io::Timer& timer) {
+  const Sent sent = co_await Send(body, last, nullptr, timer);
+  // A client that takes nothing for so long has gone, as far as anybody can tell.
+  co_return sent == Sent::kDone ? Failure::kNone : Failure::kClientGone;
+}
+
+io::Task<Failure> H2Request::SendEnd(const std::vector<http::Field>& trailers, io::Timer& timer) {
+  const Sent sent = co_await Send({}, true, &trailers, timer);
+  co_return sent == Sent::kDone ? Failure::kNone : Failure::kClientGone;
+}
+
+}  // namespace sluice::downstream

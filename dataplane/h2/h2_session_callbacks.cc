@@ -1,0 +1,250 @@
+#include "dataplane/h2/h2_session_callbacks.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/base/check.h"
+#include "dataplane/http/field_id.h"
+#include "dataplane/http/trailer_fields.h"
+
+namespace sluice::h2 {
+namespace {
+
+H2Session& Self(void* session) { return *static_cast<H2Session*>(session); }
+
+std::string_view Text(const uint8_t* bytes, size_t count) {
+  return {reinterpret_cast<const char*>(bytes), count};
+}
+
+nghttp2_nv Pair(std::string_view name, std::string_view value) {
+  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
+          NGHTTP2_NV_FLAG_NONE};
+}
+
+}  // namespace
+
+const nghttp2_session_callbacks* H2Session::Callbacks::Table() {
+  static const nghttp2_session_callbacks* const table = [] {
+    nghttp2_session_callbacks* made = nullptr;
+    SLUICE_CHECK(nghttp2_session_callbacks_new(&made) == 0);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(made, OnBeginHeaders);
+    nghttp2_session_callbacks_set_on_header_callback(made, OnHeader);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(made, OnFrame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, OnData);
+    nghttp2_session_callbacks_set_on_stream_close_callback(made, OnClose);
+    nghttp2_session_callbacks_set_on_frame_send_callback(made, OnFrameSent);
+    nghttp2_session_callbacks_set_send_data_callback(made, OnSendData);
+    return made;
+  }();
+  return table;
+}
+
+const nghttp2_option* H2Session::Callbacks::Options() {
+  static const nghttp2_option* const options = [] {
+    nghttp2_option* made = nullptr;
+    SLUICE_CHECK(nghttp2_option_new(&made) == 0);
+    nghttp2_option_set_no_auto_window_update(made, 1);
+    nghttp2_option_set_no_closed_streams(made, 1);
+    nghttp2_option_set_peer_max_concurrent_streams(made, 100);
+    return made;
+  }();
+  return options;
+}
+
+nghttp2_session* H2Session::Callbacks::NewSession(H2Session& session, Side side) {
+  nghttp2_session* raw = nullptr;
+  SLUICE_CHECK((side == Side::kServer
+                    ? nghttp2_session_server_new2(&raw, Table(), &session, Options())
+                    : nghttp2_session_client_new2(&raw, Table(), &session, Options())) == 0);
+  return raw;
+}
+
+nghttp2_data_provider H2Session::Callbacks::Body() {
+  nghttp2_data_provider body{};
+  body.read_callback = OnBodyWanted;
+  return body;
+}
+
+// --- Receiving.
+
+int H2Session::Callbacks::OnBeginHeaders(nghttp2_session* raw, const nghttp2_frame* frame,
+                                         void* session) {
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  H2Session& self = Self(session);
+  self.head_open_ = true;
+  H2Stream* stream = nullptr;
+  if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+    stream = self.owner_.OnOpen(frame->hd.stream_id);
+    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  } else {
+    stream = Find(raw, frame->hd.stream_id);
+  }
+  if (stream == nullptr) return 0;
+  // Which section it is, its first field tells: trailers have no pseudo-header fields.
+  stream->trailer_block_.Clear();
+  stream->filling_ = nullptr;
+  return 0;
+}
+
+int H2Session::Callbacks::OnHeader(nghttp2_session* raw, const nghttp2_frame* frame,
+                                   const uint8_t* name, size_t name_bytes, const uint8_t* value,
+                                   size_t value_bytes, uint8_t, void* session) {
+  H2Stream* const stream = Find(raw, frame->hd.stream_id);
+  if (stream == nullptr || frame->hd.type != NGHTTP2_HEADERS) return 0;
+  if (stream->filling_ == nullptr) {
+    if (name_bytes > 0 && name[0] != ':') {
+      stream->filling_ = &stream->trailer_block_;
+    } else if (!stream->head_ready_) {
+      stream->head_.Clear();
+      stream->filling_ = &stream->head_;
+    } else {
+      stream->filling_ = &stream->later_heads_.emplace_back();
+    }
+  }
+  // As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 section 6.5.2).
+  constexpr size_t kEntryBytes = 32;
+  const SessionOptions& limits = Self(session).options_;
+  FieldBlock& block = *stream->filling_;
+  if (block.count() >= limits.fields_max ||
+      block.bytes() + block.count() * kEntryBytes + name_bytes + value_bytes + kEntryBytes >
+          limits.head_bytes_max) {
+    stream->head_too_large_ = true;
+    return 0;
+  }
+  block.Add(Text(name, name_bytes), Text(value, value_bytes));
+  return 0;
+}
+
+void H2Session::Callbacks::TakeTrailers(H2Stream& stream) {
+  stream.trailers_.clear();
+  for (size_t i = 0; i < stream.trailer_block_.count(); ++i) {
+    const auto [name, value] = stream.trailer_block_[i];
+    const http::Field field{name, value, http::IdentifyField(name)};
+    if (http::MayBeTrailer(field)) stream.trailers_.push_back(field);
+  }
+}
+
+void H2Session::Callbacks::SectionEnded(H2Session& session, H2Stream& stream) {
+  if (stream.filling_ == &stream.trailer_block_) {
+    TakeTrailers(stream);
+  } else if (stream.filling_ != nullptr) {
+    stream.head_ready_ = true;
+  }
+  stream.filling_ = nullptr;
+  News(session, stream);
+}
+
+int H2Session::Callbacks::OnFrame(nghttp2_session* raw, const nghttp2_frame* frame, void* session) {
+  H2Session& self = Self(session);
+  switch (frame->hd.type) {
+    case NGHTTP2_SETTINGS:
+      self.head_open_ = false;  // The preface is through.
+      return 0;
+    case NGHTTP2_GOAWAY:
+      self.going_away_ = true;
+      return 0;
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_DATA:
+      break;
+    default:
+      return 0;
+  }
+  if (frame->hd.type == NGHTTP2_HEADERS) self.head_open_ = false;
+  H2Stream* const stream = Find(raw, frame->hd.stream_id);
+  if (stream == nullptr) return 0;
+  if (frame->hd.type == NGHTTP2_HEADERS) SectionEnded(self, *stream);
+  if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+    stream->received_end_ = true;
+    News(self, *stream);
+  }
+  return 0;
+}
+
+int H2Session::Callbacks::OnData(nghttp2_session* raw, uint8_t, int32_t id, const uint8_t* bytes,
+                                 size_t count, void* session) {
+  H2Stream* const stream = Find(raw, id);
+  if (stream == nullptr) {
+    // Nobody is going to take it; the window all streams share gets it back.
+    nghttp2_session_consume(raw, id, count);
+    return 0;
+  }
+  // No more than the stream's window, which nghttp2 enforces.
+  io::Buffer& received = stream->received_;
+  if (received.capacity() - received.size() < count) {
+    received.Reserve(std::max(received.size() + count, 2 * received.capacity()));
+  }
+  std::memcpy(received.tail(count), bytes, count);
+  received.Filled(count);
+  News(Self(session), *stream);
+  return 0;
+}
+
+int H2Session::Callbacks::OnClose(nghttp2_session* raw, int32_t id, uint32_t error, void* session) {
+  H2Stream* const stream = Find(raw, id);
+  if (stream == nullptr || stream->closed_) return 0;
+  H2Session& self = Self(session);
+  stream->closed_ = true;
+  stream->error_ = error;
+  --self.streams_;
+  stream->has_moved_ = true;
+  News(self, *stream);
+  return 0;
+}
+
+// --- Sending.
+
+ssize_t H2Session::Callbacks::OnBodyWanted(nghttp2_session* raw, int32_t id, uint8_t*, size_t room,
+                                           uint32_t* flags, nghttp2_data_source*, void*) {
+  H2Stream* const stream = Find(raw, id);
+  if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  const size_t count = std::min(room, stream->piece_.size());
+  if (count == 0 && !stream->last_piece_) {
+    stream->deferred_ = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (!stream->last_piece_ || count < stream->piece_.size()) return static_cast<ssize_t>(count);
+  *flags |= NGHTTP2_DATA_FLAG_EOF;
+  if (stream->trailers_out_ == nullptr || stream->trailers_out_->empty()) {
+    return static_cast<ssize_t>(count);
+  }
+  *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+  std::vector<nghttp2_nv> fields;
+  for (const http::Field& field : *stream->trailers_out_) {
+    fields.push_back(Pair(field.name, field.value));
+  }
+  nghttp2_submit_trailer(raw, id, fields.data(), fields.size());
+  return static_cast<ssize_t>(count);
+}
+
+int H2Session::Callbacks::OnSendData(nghttp2_session* raw, nghttp2_frame* frame,
+                                     const uint8_t* head, size_t count, nghttp2_data_source*,
+                                     void* session) {
+  constexpr size_t kFrameHeadBytes = 9;
+  H2Session& self = Self(session);
+  H2Stream* const stream = Find(raw, frame->hd.stream_id);
+  if (stream == nullptr || stream->piece_.size() < count) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+  if (self.out_.size() >= kOutBytes) return NGHTTP2_ERR_WOULDBLOCK;
+  self.Append(head, kFrameHeadBytes);
+  if (count > 0) self.Append(stream->piece_.data(), count);
+  stream->piece_.remove_prefix(count);
+  return 0;
+}
+
+int H2Session::Callbacks::OnFrameSent(nghttp2_session* raw, const nghttp2_frame* frame,
+                                      void* session) {
+  if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) return 0;
+  H2Stream* const stream = Find(raw, frame->hd.stream_id);
+  if (stream == nullptr) return 0;
+  if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->sent_end_ = true;
+  if (stream->piece_.empty()) {
+    stream->has_moved_ = true;
+    Self(session).Touch(*stream);
+  }
+  return 0;
+}
+
+}  // namespace sluice::h2

@@ -64,6 +64,11 @@ void CheckForward(const v1::Route& route, const Known& known, const std::string&
   const v1::RouteTimeouts& timeouts = forward.timeouts();
   AddProblem(field + ".timeouts.request_ms", DurationProblem(timeouts.request_ms()), errors);
   AddProblem(field + ".timeouts.idle_ms", DurationProblem(timeouts.idle_ms()), errors);
+  AddProblem(field + ".timeouts.tunnel_ms", DurationProblem(timeouts.tunnel_ms()), errors);
+  for (int i = 0; i < forward.upgrades_size(); ++i) {
+    AddProblem(fmt::format("{}.upgrades[{}]", field, i), UpgradeProblem(forward.upgrades(i)),
+               errors);
+  }
   if (forward.attempts() > kAttemptsMax) {
     errors->Add(field + ".attempts", fmt::format("{} is too many; give 1 to {}, or 0 for 3",
                                                  forward.attempts(), kAttemptsMax));

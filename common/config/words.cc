@@ -137,6 +137,21 @@ std::string TargetProblem(std::string_view target) {
   return fmt::format("'{}' must begin with '/' and have no blanks, controls or '#'", target);
 }
 
+std::string UpgradeProblem(std::string_view protocol) {
+  const std::string_view name = protocol.substr(0, protocol.find('/'));
+  if (name == "h2c" || name == "http" || name == "tls") {
+    return fmt::format(
+        "'{}' cannot be switched to: its requests would get past the routes; remove it", protocol);
+  }
+  const size_t slash = name.size();
+  const bool good =
+      IsToken(name) && (slash == protocol.size() || IsToken(protocol.substr(slash + 1)));
+  const bool lower =
+      std::none_of(protocol.begin(), protocol.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (good && lower) return {};
+  return fmt::format("'{}' is no protocol in lower case; write one like 'websocket'", protocol);
+}
+
 std::string FieldValueProblem(std::string_view value) {
   const bool clean = std::all_of(value.begin(), value.end(), [](char c) {
     return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F);

@@ -32,6 +32,10 @@ std::string PathPatternProblem(std::string_view path, bool keep_encoded_slashes)
 // A request target to ask for: "/" and printable characters.
 std::string TargetProblem(std::string_view target);
 
+// A protocol for Upgrade: lower case, with a version or without; not HTTP itself, which would get
+// requests past the routes.
+std::string UpgradeProblem(std::string_view protocol);
+
 // The value of a header field (RFC 9110 section 5.5).
 std::string FieldValueProblem(std::string_view value);
 

@@ -102,5 +102,13 @@ TEST(WordsTest, Durations) {
   EXPECT_NE(DurationProblem(86'400'001), "");
 }
 
+TEST(WordsTest, UpgradesAreProtocolsInLowerCaseButNotHttp) {
+  for (const char* good : {"websocket", "spdy/3.1", "foo"})
+    EXPECT_EQ(UpgradeProblem(good), "") << good;
+  for (const char* bad : {"", "WebSocket", "a b", "foo/", "/1", "h2c", "http/2", "tls/1.2"}) {
+    EXPECT_NE(UpgradeProblem(bad), "") << bad;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::config

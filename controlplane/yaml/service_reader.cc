@@ -14,7 +14,8 @@ namespace {
 
 // Keys that say how a request is sent upstream.
 constexpr std::string_view kForwardKeys[] = {"strip_prefix", "host_rewrite", "keep_encoded_slashes",
-                                             "timeouts",     "body_bytes",   "attempts"};
+                                             "timeouts",     "body_bytes",   "attempts",
+                                             "upgrades"};
 
 constexpr uint32_t kTargetBytes = 16384;
 
@@ -149,6 +150,9 @@ void ServiceReader::ReadRoute(YamlNode node, const Path& path, ServiceDraft* ser
   if (!found.text("name").empty()) {
     service->route_names.back() = MentionOf(found, path, "name");
     NoteName(service->route_names.back(), "route of this service", seen);
+  }
+  if (upstreams && !found.value("upgrades")) {
+    route.mutable_forward()->add_upgrades("websocket");
   }
   CheckRoute(found, path, &route);
 }

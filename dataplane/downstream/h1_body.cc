@@ -57,6 +57,11 @@ io::Task<exchange::BodyPiece> H1Connection::ReadBody(io::Timer& timer) {
       piece.last = step.done;
       co_return piece;
     }
+    if (read == 0 && reader.CompleteAtEnd()) {
+      reader.Start(http::Framing::kNone, 0, {});
+      piece.last = true;
+      co_return piece;
+    }
     if (read != -EAGAIN) {
       piece.failure = Failure::kClientGone;  // Cut short: it must not look complete upstream.
       co_return piece;

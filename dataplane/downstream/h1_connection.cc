@@ -93,7 +93,7 @@ io::Task<bool> H1Connection::BeginsH2() {
 io::Task<bool> H1Connection::ServeOne() {
   Scope scope(binding_);
   scope_ = &scope;
-  keep_alive_ = close_after_ = chunked_out_ = response_started_ = false;
+  keep_alive_ = close_after_ = chunked_out_ = response_started_ = tunnel_ = false;
   scope.started_micros = context_.reactor.now_micros();
   const Failure failure = co_await ReadHead();
   if (failure != Failure::kClientGone) {

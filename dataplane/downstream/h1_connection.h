@@ -33,6 +33,8 @@ class H1Connection final : public ClientConnection, public exchange::Responder {
   io::Task<http::Failure> SendHead(const http::ResponseHead& head, std::string_view body, bool last,
                                    io::Timer& timer) override;
   io::Task<http::Failure> SendBody(std::string_view body, bool last, io::Timer& timer) override;
+  io::Task<http::Failure> SendSwitch(const http::ResponseHead& head, std::string_view protocol,
+                                     io::Timer& timer) override;
   io::Task<http::Failure> SendEnd(const std::vector<http::Field>& trailers,
                                   io::Timer& timer) override;
   io::Socket* splice_target() override;
@@ -72,6 +74,7 @@ class H1Connection final : public ClientConnection, public exchange::Responder {
   bool close_after_ = false;
   bool chunked_out_ = false;
   bool response_started_ = false;
+  bool tunnel_ = false;
 };
 
 }  // namespace sluice::downstream

@@ -105,7 +105,9 @@ io::Task<Failure> H1Connection::SendHead(const http::ResponseHead& head, std::st
 io::Task<Failure> H1Connection::SendBody(std::string_view body, bool last, io::Timer& timer) {
   if (!chunked_out_) {
     iovec part = Part(body);
-    co_return co_await WriteAll(&part, 1, timer);
+    const Failure failure = co_await WriteAll(&part, 1, timer);
+    if (tunnel_ && last && failure == Failure::kNone) stream_.ShutdownWrite();
+    co_return failure;
   }
   char size_line[http::kChunkSizeLineMax];
   iovec parts[3] = {{}, Part(body), {}};
@@ -116,6 +118,31 @@ io::Task<Failure> H1Connection::SendBody(std::string_view body, bool last, io::T
     parts[2] = Part("0\r\n\r\n");
   }
   co_return co_await WriteAll(parts, 3, timer);
+}
+
+io::Task<Failure> H1Connection::SendSwitch(const http::ResponseHead& head,
+                                           std::string_view protocol, io::Timer& timer) {
+  Scope& scope = *scope_;
+  response_started_ = tunnel_ = true;
+  keep_alive_ = chunked_out_ = false;
+  // What came behind the head is the other protocol's.
+  scope.memory->request_body.Start(Framing::kUntilClose, 0, {});
+  scope.pending = in_.view().substr(scope.head_bytes);
+  scope.body_bytes_in = scope.pending.size();
+  scope.out.Clear();
+  scope.out.Reserve(BytesBound(head) + protocol.size());
+  HeadWriter writer(scope.out.tail(), scope.out.room());
+  writer.StatusLine(head.status, head.reason);
+  for (const http::Field& field : head.fields) writer.Field(field.name, field.value);
+  writer.Field("Connection", "Upgrade");
+  writer.Field("Upgrade", protocol);
+  writer.Append("\r\n");
+  SLUICE_CHECK(!writer.overflow());
+  scope.out.Filled(writer.size());
+  iovec part = Part(scope.out.view());
+  const Failure failure = co_await WriteAll(&part, 1, timer);
+  scope.out.Release();
+  co_return failure;
 }
 
 io::Task<Failure> H1Connection::SendEnd(const std::vector<http::Field>& trailers,

@@ -128,6 +128,7 @@ exchange::IncomingRequest H2Request::Describe() const {
   // What the client claims in :scheme decides nothing.
   request.scheme = connection_.stream_.encrypted() ? "https" : "http";
   request.protocol = "HTTP/2";
+  request.connect_protocol = pseudo_.protocol;
   request.peer_ip = connection_.peer_text();
   request.peer = connection_.peer_;
   request.service = connection_.binding_.service_index;
@@ -189,6 +190,14 @@ io::Task<Failure> H2Request::SendBody(std::string_view body, bool last, io::Time
   const Sent sent = co_await Send(body, last, nullptr, timer);
   // A client that takes nothing for so long has gone, as far as anybody can tell.
   co_return sent == Sent::kDone ? Failure::kNone : Failure::kClientGone;
+}
+
+io::Task<Failure> H2Request::SendSwitch(const http::ResponseHead& head, std::string_view,
+                                        io::Timer&) {
+  response_started_ = true;
+  const FieldList list(head);
+  co_return session().SubmitHead(*this, list.fields(), false) ? Failure::kNone
+                                                              : Failure::kClientGone;
 }
 
 io::Task<Failure> H2Request::SendEnd(const std::vector<http::Field>& trailers, io::Timer& timer) {

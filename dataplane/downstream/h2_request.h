@@ -30,6 +30,8 @@ class H2Request final : public h2::H2Stream, public exchange::Responder {
   io::Task<http::Failure> SendHead(const http::ResponseHead& head, std::string_view body, bool last,
                                    io::Timer& timer) override;
   io::Task<http::Failure> SendBody(std::string_view body, bool last, io::Timer& timer) override;
+  io::Task<http::Failure> SendSwitch(const http::ResponseHead& head, std::string_view protocol,
+                                     io::Timer& timer) override;
   io::Task<http::Failure> SendEnd(const std::vector<http::Field>& trailers,
                                   io::Timer& timer) override;
   io::Socket* splice_target() override { return nullptr; }

@@ -53,7 +53,8 @@ void Exchange::WriteHead() {
                           .request_id = request_id_,
                           .traceparent = {traceparent_, kTraceparentChars},
                           .trace_continued = trace_continued_,
-                          .peer_trusted = client_.peer_trusted};
+                          .peer_trusted = client_.peer_trusted,
+                          .upgrade = &upgrade_};
   WriteUpstreamHead(head, &head_out_);
 }
 
@@ -136,7 +137,8 @@ io::Task<Failure> Exchange::ReceiveHead() {
         break;
     }
     if (memory_.response.status >= 200) break;
-    // No upgrade was asked for, so 101 is a mistake (RFC 9110 section 15.2.2).
+    if (memory_.response.status == 101 && AcceptsUpgrade(upgrade_, memory_.response)) break;
+    // A switch that nobody asked for is a mistake (RFC 9110 section 15.2.2).
     if (memory_.response.status == 101 || ++interim > kInterimMax) {
       co_return Failure::kUpstreamMalformed;
     }

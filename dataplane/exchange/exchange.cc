@@ -55,7 +55,12 @@ io::Task<Failure> Exchange::Forward() {
                                     &head};
     hash_ = cluster_->spec().hash_key.Of(input);
   }
-  body_is_whole_ = responder_.TakeWholeBody(&whole_body_);
+  if (const Failure failure = ReadUpgrade(request_, route_->upgrades, context_.random, &upgrade_);
+      failure != Failure::kNone) {
+    co_return failure;
+  }
+  // What follows the head of an upgrade belongs to the other protocol.
+  body_is_whole_ = upgrade_ || responder_.TakeWholeBody(&whole_body_);
   request_body_bytes_ = whole_body_.size();
   if (route_->body_bytes_max != 0 && request_body_bytes_ > route_->body_bytes_max) {
     co_return Failure::kBodyTooLarge;
@@ -77,7 +82,8 @@ io::Task<Failure> Exchange::Forward() {
     cluster_->stats().retries_total.Add();
   }
   // A final response head is there. From now on the client sees what the upstream says.
-  const Failure failure = co_await RelayResponse();
+  const bool switched = memory_.response.status == 101;
+  const Failure failure = switched ? co_await RelayTunnel() : co_await RelayResponse();
   const bool request_complete = request_sent_ && pump_.done();
   StopPump();
   if (failure == Failure::kNone) {

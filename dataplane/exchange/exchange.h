@@ -13,6 +13,7 @@
 #include "dataplane/exchange/request_id.h"
 #include "dataplane/exchange/responder.h"
 #include "dataplane/exchange/trace_context.h"
+#include "dataplane/exchange/upgrade.h"
 #include "dataplane/io/buffer.h"
 #include "dataplane/runtime/worker_context.h"
 #include "dataplane/upstream/h1_client.h"
@@ -67,6 +68,14 @@ class Exchange {
   void StopPump();
   static void FirePumpSignal(void* exchange);
 
+  // --- Tunnelling (tunnel.cc).
+  io::Task<http::Failure> RelayTunnel();
+  io::Task<void> PumpTunnelUp();
+  io::Task<http::Failure> RelayTunnelDown();
+  io::Task<http::Failure> AwaitTunnelUp();
+  io::Millis TunnelRest() const;
+  void ArmForTunnel(io::Timer& timer);
+
   // --- Accounting (account.cc).
   void Account();
 
@@ -96,6 +105,8 @@ class Exchange {
   upstream::H1Client client_side_;  // The upstream connection of the present attempt.
   io::Buffer head_out_;             // Kept until a response begins, for a retry.
   std::string_view whole_body_;     // The request's body, if all of it had arrived.
+  Upgrade upgrade_;
+  int64_t moved_micros_ = 0;  // When the tunnel last moved bytes.
   uint64_t hash_ = 0;
   int endpoint_ = -1;
   uint32_t attempts_ = 0;

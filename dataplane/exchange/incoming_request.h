@@ -12,12 +12,13 @@ namespace sluice::exchange {
 // Views live as long as the exchange.
 struct IncomingRequest {
   const http::RequestHead* head = nullptr;
-  std::string_view authority;  // Host field, or the target's authority where it has one.
-  std::string_view path;       // Raw; "*" for OPTIONS *.
-  std::string_view query;      // With its "?"; empty if there is none.
-  std::string_view scheme;     // http or https, as the client spoke to us.
-  std::string_view protocol;   // HTTP/1.0, HTTP/1.1
-  std::string_view peer_ip;    // Text.
+  std::string_view authority;         // Host field, or the target's authority where it has one.
+  std::string_view path;              // Raw; "*" for OPTIONS *.
+  std::string_view query;             // With its "?"; empty if there is none.
+  std::string_view scheme;            // http or https, as the client spoke to us.
+  std::string_view protocol;          // HTTP/1.0, HTTP/1.1
+  std::string_view connect_protocol;  // :protocol of an extended CONNECT (RFC 8441); else empty.
+  std::string_view peer_ip;           // Text.
   base::IpBytes peer{};
   uint32_t service = 0;        // Index into RuntimeConfig::services.
   int64_t started_micros = 0;  // Monotonic, of the head's first byte.

@@ -12,7 +12,8 @@ Failure Exchange::Resolve() {
   slot_ = service().no_route_slot;
   IdentifyRequest();
   host_ = route::HostOf(request_.authority, &memory_.host);
-  if (request_.head->method == http::Method::kConnect) return Failure::kMethodNotAllowed;
+  if (request_.head->method == http::Method::kConnect && request_.connect_protocol.empty())
+    return Failure::kMethodNotAllowed;
   bool encoded_slash = false;
   if (request_.path == "*") {
     path_ = request_.path;  // OPTIONS *: about the server; only routes without a path match.

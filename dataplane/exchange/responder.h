@@ -42,6 +42,10 @@ class Responder {
   virtual io::Task<http::Failure> SendHead(const http::ResponseHead& head, std::string_view body,
                                            bool last, io::Timer& timer) = 0;
   virtual io::Task<http::Failure> SendBody(std::string_view body, bool last, io::Timer& timer) = 0;
+  // The switch to `protocol` (101, or in HTTP/2 what stands for it); from now on ReadBody and
+  // SendBody carry bytes of that protocol, and `last` is the end of one direction.
+  virtual io::Task<http::Failure> SendSwitch(const http::ResponseHead& head,
+                                             std::string_view protocol, io::Timer& timer) = 0;
   // Ends a chunked body; `trailers` may be empty.
   virtual io::Task<http::Failure> SendEnd(const std::vector<http::Field>& trailers,
                                           io::Timer& timer) = 0;

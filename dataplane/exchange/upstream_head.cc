@@ -86,9 +86,16 @@ void WriteFraming(const http::RequestHead& head, HeadWriter& writer) {
   }
 }
 
+void WriteUpgrade(const Upgrade& upgrade, HeadWriter& writer) {
+  writer.Field("Connection", "Upgrade");
+  writer.Field("Upgrade", upgrade.protocol);
+  if (upgrade.by_connect && upgrade.is_websocket()) writer.Field("Sec-WebSocket-Key", upgrade.key);
+}
+
 size_t BytesBound(const UpstreamHead& head) {
   size_t bytes = 1024 + head.path.size() + head.request.query.size() + head.removed_prefix.size() +
                  2 * head.host.size() + 2 * head.request.authority.size() + head.request_id.size();
+  if (head.upgrade != nullptr) bytes += head.upgrade->protocol.size();
   for (const http::Field& field : head.request.head->fields) {
     bytes += field.name.size() + field.value.size() + 4;
   }
@@ -102,7 +109,8 @@ void WriteUpstreamHead(const UpstreamHead& head, io::Buffer* out) {
   out->Clear();
   out->Reserve(BytesBound(head));
   HeadWriter writer(out->tail(), out->room());
-  writer.Append(received.method_text);
+  const bool upgrades = head.upgrade != nullptr && *head.upgrade;
+  writer.Append(upgrades && head.upgrade->by_connect ? "GET" : received.method_text);
   writer.Append(" ");
   writer.Append(head.path);
   writer.Append(head.request.query);
@@ -120,6 +128,7 @@ void WriteUpstreamHead(const UpstreamHead& head, io::Buffer* out) {
   WriteForwarded("X-Forwarded-Prefix", FieldId::kXForwardedPrefix, head.removed_prefix, head,
                  writer);
   writer.Field("traceparent", head.traceparent);
+  if (upgrades) WriteUpgrade(*head.upgrade, writer);
   WriteFraming(received, writer);
   writer.Append("\r\n");
   SLUICE_CHECK(!writer.overflow());

@@ -8,6 +8,7 @@
 
 #include "dataplane/exchange/client_address.h"
 #include "dataplane/exchange/incoming_request.h"
+#include "dataplane/exchange/upgrade.h"
 #include "dataplane/io/buffer.h"
 
 namespace sluice::exchange {
@@ -19,8 +20,9 @@ struct UpstreamHead {
   std::string_view host;
   std::string_view request_id;
   std::string_view traceparent;
-  bool trace_continued;  // tracestate is passed on.
-  bool peer_trusted;     // Its X-Forwarded-* are believed and extended.
+  bool trace_continued;              // tracestate is passed on.
+  bool peer_trusted;                 // Its X-Forwarded-* are believed and extended.
+  const Upgrade* upgrade = nullptr;  // Null or empty: none.
 };
 
 // Replaces the content of `out`.

@@ -118,7 +118,10 @@ ParseError ReadRequestHead(const FieldBlock& block, const RequestHeadLimits& lim
   if (framing.has_encoding || framing.has_upgrade) return ParseError::kBadField;
   head->content_length = framing.content_length;
   head->has_content_length = framing.has_length;
-  if (end) {
+  if (!pseudo->protocol.empty()) {
+    head->framing = http::Framing::kNone;  // What follows is the other protocol's.
+    if (framing.has_length) return ParseError::kBadContentLength;
+  } else if (end) {
     head->framing = http::Framing::kNone;
     if (framing.content_length > 0) return ParseError::kBadContentLength;
   } else {

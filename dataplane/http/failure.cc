@@ -58,6 +58,8 @@ FailureTraits TraitsOf(Failure failure) {
       return {502, true, "upstream_body_cut", "The upstream's response was cut short."};
     case Failure::kUpstreamBodyTimeout:
       return {504, true, "upstream_body_timeout", "The upstream's response stalled."};
+    case Failure::kTunnelTimeout:
+      return {504, true, "tunnel_timeout", "The tunnel was silent for too long."};
     case Failure::kCount:
       break;
   }

@@ -39,6 +39,7 @@ enum class Failure : uint8_t {
   kUpstreamTimeout,  // No response head in time.
   kUpstreamBodyCut,  // After the head was passed on.
   kUpstreamBodyTimeout,
+  kTunnelTimeout,  // Nothing moved in either direction of an upgraded connection.
   kCount,
 };
 

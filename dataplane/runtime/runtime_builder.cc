@@ -80,6 +80,8 @@ class RouteBuilder {
     route.keep_encoded_slashes = forward.keep_encoded_slashes();
     route.request_timeout = io::Millis(forward.timeouts().request_ms());
     route.idle_timeout = io::Millis(forward.timeouts().idle_ms());
+    route.tunnel_timeout = io::Millis(forward.timeouts().tunnel_ms());
+    route.upgrades.assign(forward.upgrades().begin(), forward.upgrades().end());
     route.body_bytes_max =
         forward.body_bytes() != 0 ? forward.body_bytes() : service.body_bytes_max;
     if (forward.attempts() != 0) route.attempts_max = forward.attempts();

@@ -39,8 +39,9 @@ struct Route {
   std::vector<uint32_t> cumulative_weights;  // Empty where there is one choice.
   std::unique_ptr<LocalAnswer> answer;
   std::string strip_prefix, host_rewrite;
-  io::Millis request_timeout{0}, idle_timeout{0};  // Zero: no limit.
-  uint64_t body_bytes_max = 0;                     // Zero: no limit.
+  io::Millis request_timeout{0}, idle_timeout{0}, tunnel_timeout{0};  // Zero: no limit.
+  std::vector<std::string> upgrades;  // Protocols a request may switch to, in lower case.
+  uint64_t body_bytes_max = 0;        // Zero: no limit.
   uint32_t attempts_max = 3;
   bool keep_encoded_slashes = false;
   observe::Slot local_slot = 0;  // Where `answer` is counted.

@@ -60,6 +60,11 @@ void H1Client::StartBody(const http::ResponseHead& head) {
   peer_timeout_seconds_ = head.keep_alive_timeout_seconds;
 }
 
+void H1Client::StartTunnel() {
+  body_.Start(http::Framing::kUntilClose, 0, kHeadLimits);
+  keep_alive_ = false;
+}
+
 H1Client::Progress H1Client::ReceiveBody(std::string_view* piece) {
   *piece = {};
   for (;;) {

@@ -37,6 +37,8 @@ class H1Client {
 
   // After the final head: where its body is.
   void StartBody(const http::ResponseHead& head);
+  // After 101: everything from here to the end is the other protocol's.
+  void StartTunnel();
   // The next piece, valid until the next call. kReady with an empty piece and body_done() is the
   // end.
   Progress ReceiveBody(std::string_view* piece);

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -34,6 +35,10 @@ class Wrk:
 
     def running(self):
         return self.proc.poll() is None
+
+    def end(self):
+        """Before its time; it still reports."""
+        self.proc.send_signal(signal.SIGINT)
 
     def result(self):
         out, _ = self.proc.communicate(timeout=600)

@@ -6,8 +6,6 @@ import yaml
 HERE = os.path.dirname(os.path.abspath(__file__))
 GROUPS = ("h1-framing", "h1-chunked", "h1-syntax", "host-target", "path", "header-policy",
           "upstream-response", "upgrade-expect")
-# What the product does not do yet: for these the refusal is asserted instead.
-NOT_YET = {"ws-early-frames": "websocket", "ws-survives-config-push": "websocket"}
 # Longer ones are split into this many writes instead of at every byte.
 SPLIT_BYTES_MAX = 4096
 SPLIT_PIECES = 1500
@@ -27,7 +25,6 @@ class Case:
         self.requests = data.get("requests")
         self.upstream = data["upstream"].encode("latin-1") if "upstream" in data else None
         self.why = data["why"]
-        self.not_yet = NOT_YET.get(self.base_id)
         self.half_close = self.base_id == "body-short-then-fin"
         self.method = self.send.split(b" ", 1)[0].strip().decode("latin-1")
 

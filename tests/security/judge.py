@@ -155,8 +155,23 @@ class Judge:
         return self.strict()
 
     def tunnel(self):
-        """Not offered yet: refused, and what follows the head never reaches the upstream raw."""
-        return self.no_tunnel()
+        def rest():
+            head, _, behind = self.s.got.partition(b"\r\n\r\n")
+            return behind if head.startswith(b"HTTP/1.1 101 ") else None
+        if rest() is None:
+            return f"no 101: {self.s.got[:200]!r}"
+        early = self.case.send.partition(b"\r\n\r\n")[2]
+        if not getattr(self, "_said_more", False):
+            self._said_more = True
+            if self.case.base_id == "ws-survives-config-push":
+                self.target.push_changes()
+            self.s.send(b"later bytes")
+        if rest() != early + b"later bytes":
+            return f"through the tunnel came {rest()!r}"
+        connection = next(c for c in self.up.connections if hasattr(c, "before_switch"))
+        if not connection.before_switch.endswith(b"\r\n\r\n"):
+            return "bytes reached the upstream before the switch"
+        return None
 
     # ---- policy and bounded: one by one -------------------------------------------------------
 

@@ -1,4 +1,6 @@
 """One sending of one case: what the client saw, what the upstream saw."""
+import base64
+import hashlib
 import select
 import ssl
 import time
@@ -123,13 +125,28 @@ class Sending:
         self.client.close()
 
 
+def switch_and_echo(connection, request):
+    """A WebSocket server as far as the switch; afterwards every byte comes back."""
+    key = request.get("sec-websocket-key").encode()
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    connection.before_switch = connection.raw
+    connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                    b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    while connection.wire.buffer or connection.wire.more():
+        connection.send(bytes(connection.wire.buffer))
+        connection.wire.buffer.clear()
+    return "close"
+
+
 def run(target, case, secure, split):
     """Sends the case as it stands; returns the Sending, still open."""
     answer = cases.upstream_bytes(case)
     early = case.base_id in ("expect-early-final", "resp-early-before-body")
     target.up.clear()
     target.up.on_head = (lambda c, q: answer) if early else None
-    if answer and not early:
+    if case.expect == "tunnel":
+        target.up.on_request = switch_and_echo
+    elif answer and not early:
         target.up.on_request = lambda c, q: answer
     else:
         target.up.on_request = lambda c, q: b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

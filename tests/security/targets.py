@@ -92,10 +92,19 @@ class Sluice(Target):
             rig.route("redir", path_prefix="/redir", redirect={"status": 308, "scheme": "https"}),
             to("rest", "/")]
         timeouts = {"header": "3s", "idle": "5s"}
-        kit.apply(rig.document(
+        self.services = (
             rig.service(self.clear, routes, timeouts=timeouts),
             rig.service(self.tls, routes, name="tls", timeouts=timeouts,
-                        tls={"enabled": True, "cert_path": self.site.cert, "key_path": self.site.key})))
+                        tls={"enabled": True, "cert_path": self.site.cert, "key_path": self.site.key}))
+        kit.apply(rig.document(*self.services))
+
+    def push_changes(self):
+        """Snapshots that touch nothing but routes of another service."""
+        for count in (1, 2, 0):
+            routes = [rig.route(f"other-{i}", path_prefix=f"/{i}", respond={"status": 204})
+                      for i in range(count)]
+            other = [rig.service(self.rig.port(), routes, name="other")] if routes else []
+            self.rig.apply(rig.document(*self.services, *other), "--allow-shrink")
 
     def records(self):
         return self.proxy.access_records()
@@ -107,6 +116,9 @@ class Sluice(Target):
 class Front(Target):
     """A peer: no access log or metrics to look at."""
     records = series = None
+
+    def push_changes(self):
+        pass
 
     def started(self, argv):
         self.process = process.Process(argv, self.rig.dir, self.name, expect=(0, 143, -15))

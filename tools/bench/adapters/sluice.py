@@ -34,7 +34,7 @@ Options = -SessionTicket
 class Sluice(Adapter):
     name = "sluice"
     binary = "sluice-proxy"
-    families = {"h1", "body", "log", "close", "tls", "routes", "idle", "reload", "rate"}
+    families = {"h1", "h2", "body", "log", "close", "tls", "routes", "idle", "reload", "rate"}
     note = "one worker; controller on the load side's CPU, watching its file; the peers' log fields"
     watched = True
 

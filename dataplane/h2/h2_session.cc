@@ -31,7 +31,6 @@ H2Session::H2Session(SessionOwner& owner, tls::Stream& stream, io::Reactor& reac
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options.streams_max},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, options.head_bytes_max},
-      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
       // The peer of a server may tunnel (RFC 8441); a client wants nothing pushed.
       {options.side == Side::kServer ? NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL
                                      : NGHTTP2_SETTINGS_ENABLE_PUSH,

@@ -45,7 +45,6 @@ const nghttp2_option* H2Session::Callbacks::Options() {
     nghttp2_option* made = nullptr;
     SLUICE_CHECK(nghttp2_option_new(&made) == 0);
     nghttp2_option_set_no_auto_window_update(made, 1);
-    nghttp2_option_set_no_closed_streams(made, 1);
     nghttp2_option_set_peer_max_concurrent_streams(made, 100);
     return made;
   }();

@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
-bool IsMapped(const IpBytes& ip) {
-  return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), ip.begin());
-}
-
 // Decimal digits only, no sign, no blanks; nothing when it is not a number of [0, max].
 std::optional<uint32_t> ParseNumber(std::string_view text, uint32_t max) {
   uint32_t value = 0;
@@ -39,9 +35,15 @@ bool ParseFamily(int family, std::string_view text, void* bytes) {
   return inet_pton(family, terminated, bytes) == 1;
 }
 
-std::string FormatIpBytes(const IpBytes& ip) {
+}  // namespace
+
+bool IsIpv4(const IpBytes& ip) {
+  return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), ip.begin());
+}
+
+std::string FormatIp(const IpBytes& ip) {
   char text[INET6_ADDRSTRLEN];
-  if (IsMapped(ip)) {
+  if (IsIpv4(ip)) {
     inet_ntop(AF_INET, ip.data() + kMappedPrefix.size(), text, sizeof text);
   } else {
     inet_ntop(AF_INET6, ip.data(), text, sizeof text);
@@ -58,8 +60,6 @@ uint16_t PortOf(const sockaddr* address) {
   }
   return 0;
 }
-
-}  // namespace
 
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   const auto error = [text](std::string_view why) {
@@ -137,7 +137,7 @@ void SocketAddress::set_port(uint16_t port) {
 bool SocketAddress::is_loopback() const {
   const std::optional<IpBytes> ip = IpBytesOf(get());
   if (!ip) return false;
-  if (IsMapped(*ip)) return (*ip)[12] == 127;
+  if (IsIpv4(*ip)) return (*ip)[12] == 127;
   return ip->back() == 1 &&
          std::all_of(ip->begin(), ip->end() - 1, [](uint8_t b) { return b == 0; });
 }
@@ -145,7 +145,7 @@ bool SocketAddress::is_loopback() const {
 bool SocketAddress::is_unspecified() const {
   const std::optional<IpBytes> ip = IpBytesOf(get());
   if (!ip) return false;
-  const auto begin = IsMapped(*ip) ? ip->begin() + kMappedPrefix.size() : ip->begin();
+  const auto begin = IsIpv4(*ip) ? ip->begin() + kMappedPrefix.size() : ip->begin();
   return std::all_of(begin, ip->end(), [](uint8_t b) { return b == 0; });
 }
 
@@ -176,12 +176,12 @@ absl::StatusOr<SocketAddress> ResolveNumeric(std::string_view address) {
 
 std::string FormatAddress(const sockaddr* address) {
   const std::optional<IpBytes> ip = IpBytesOf(address);
-  return ip ? FormatHostPort(FormatIpBytes(*ip), PortOf(address)) : "unknown";
+  return ip ? FormatHostPort(FormatIp(*ip), PortOf(address)) : "unknown";
 }
 
 std::string FormatIp(const sockaddr* address) {
   const std::optional<IpBytes> ip = IpBytesOf(address);
-  return ip ? FormatIpBytes(*ip) : "unknown";
+  return ip ? FormatIp(*ip) : "unknown";
 }
 
 absl::StatusOr<Cidr> Cidr::Parse(std::string_view text) {
@@ -211,7 +211,7 @@ absl::StatusOr<Cidr> Cidr::Parse(std::string_view text) {
   }
   if (masked.base_ != block.base_) {
     return absl::InvalidArgumentError(fmt::format("'{}' has bits set after its mask; write {}/{}",
-                                                  text, FormatIpBytes(masked.base_), *bits));
+                                                  text, FormatIp(masked.base_), *bits));
   }
   return block;
 }

@@ -53,11 +53,15 @@ absl::StatusOr<SocketAddress> ResolveNumeric(std::string_view address);
 std::string FormatAddress(const sockaddr* address);
 // The same without the port and without brackets.
 std::string FormatIp(const sockaddr* address);
+// 0 for other families.
+uint16_t PortOf(const sockaddr* address);
 
 // Sixteen bytes in network order, IPv4 in its v4-mapped form.
 using IpBytes = std::array<uint8_t, 16>;
 std::optional<IpBytes> ParseIp(std::string_view text);
 std::optional<IpBytes> IpBytesOf(const sockaddr* address);
+bool IsIpv4(const IpBytes& ip);
+std::string FormatIp(const IpBytes& ip);
 
 // A block such as 10.0.0.0/8, or a single address. Contains allocates nothing.
 class Cidr {

@@ -55,16 +55,30 @@ void CheckLimits(const v1::DownstreamLimits& limits, ResourceErrors* errors) {
   }
 }
 
+void CheckBlocks(const std::string& field,
+                 const google::protobuf::RepeatedPtrField<std::string>& blocks,
+                 ResourceErrors* errors) {
+  for (int i = 0; i < blocks.size(); ++i) {
+    const auto block = base::Cidr::Parse(blocks[i]);
+    if (block.ok()) continue;
+    errors->Add(fmt::format("{}[{}]", field, i), std::string(block.status().message()));
+  }
+}
+
 }  // namespace
 
 void CheckListener(const v1::Listener& listener, const Known& known, ResourceErrors errors) {
   AddProblem("name", NameProblem(listener.name()), &errors);
   AddProblem("address", AddressProblem(listener.address()), &errors);
   CheckTls(listener.tls(), known, &errors);
-  for (int i = 0; i < listener.trusted_proxies_size(); ++i) {
-    const auto block = base::Cidr::Parse(listener.trusted_proxies(i));
-    if (block.ok()) continue;
-    errors.Add(fmt::format("trusted_proxies[{}]", i), std::string(block.status().message()));
+  CheckBlocks("trusted_proxies", listener.trusted_proxies(), &errors);
+  if (listener.has_proxy_protocol()) {
+    CheckBlocks("proxy_protocol.trusted", listener.proxy_protocol().trusted(), &errors);
+    if (listener.proxy_protocol().trusted().empty()) {
+      errors.Add("proxy_protocol.trusted",
+                 "nobody may send the header; give the addresses of the load balancers, or remove "
+                 "proxy_protocol");
+    }
   }
   CheckTimeouts(listener.timeouts(), &errors);
   CheckLimits(listener.limits(), &errors);

@@ -242,6 +242,11 @@ TEST(ValidateTest, Listener) {
             [](Parts* parts) { parts->listener.mutable_tls()->set_min_version("1.1"); });
   ExpectOne("trusted_proxies[0]", "10.0.0.0/8",
             [](Parts* parts) { parts->listener.set_trusted_proxies(0, "10.1.0.0/8"); });
+  ExpectOne("proxy_protocol.trusted", "addresses of the load balancers",
+            [](Parts* parts) { parts->listener.mutable_proxy_protocol()->set_required(true); });
+  ExpectOne("proxy_protocol.trusted[0]", "10.0.0.0/8", [](Parts* parts) {
+    parts->listener.mutable_proxy_protocol()->add_trusted("10.1.0.0/8");
+  });
   ExpectOne("timeouts.header_ms", "a day",
             [](Parts* parts) { parts->listener.mutable_timeouts()->set_header_ms(4'000'000'000); });
   ExpectOne("limits.header_bytes", "out of range",

@@ -157,6 +157,33 @@ constexpr Block kLimits = {.title = "services[].limits",
                            .message = v1::DownstreamLimits::descriptor,
                            .keys = kLimitKeys};
 
+constexpr Key kProxyProtocolKeys[] = {
+    {.name = "trusted",
+     .kind = KeyKind::kTexts,
+     .doc = "CIDR blocks of the load balancers that send the header. What anybody else sends is "
+            "never taken for one.",
+     .example = "['10.0.0.0/24']",
+     .field = "trusted",
+     .required = true,
+     .check = CheckCidr},
+    {.name = "required",
+     .kind = KeyKind::kFlag,
+     .doc = "Whether a connection from there that does not begin with a header is closed. A "
+            "header that is not valid always closes it.",
+     .example = "true",
+     .field = "required",
+     .initial = "true"},
+};
+constexpr Block kProxyProtocol = {
+    .title = "services[].proxy_protocol",
+    .doc =
+        "The PROXY protocol, version 1 or 2, before TLS and HTTP. The client it names takes "
+        "the place of the connection's own address everywhere: `peer` in the access log, "
+        "X-Forwarded-For, trusted_proxies, `hash_on: client_ip`. It must arrive within "
+        "timeouts.header.",
+    .message = v1::ListenerProxyProtocol::descriptor,
+    .keys = kProxyProtocolKeys};
+
 constexpr Key kServiceKeys[] = {
     {.name = "name",
      .doc = "The service's name, in logs, metrics and commands. Unique.",
@@ -185,6 +212,13 @@ constexpr Key kServiceKeys[] = {
      .field = "trusted_proxies",
      .without = "server.trusted_proxies",
      .check = CheckCidr},
+    {.name = "proxy_protocol",
+     .kind = KeyKind::kBlock,
+     .doc = "Load balancers in front that name the client by the PROXY protocol.",
+     .example = "{trusted: ['10.0.0.0/24']}",
+     .field = "proxy_protocol",
+     .without = "no header is read",
+     .block = &kProxyProtocol},
     {.name = "timeouts",
      .kind = KeyKind::kBlock,
      .doc = "How long clients may take.",

@@ -25,10 +25,7 @@ ClientConnection::ClientConnection(ServiceBinding& binding, const sockaddr* peer
     : context_(binding.context),
       binding_(binding),
       accepted_micros_(binding.context.reactor.now_micros()) {
-  const std::string text = base::FormatIp(peer);
-  peer_text_bytes_ = static_cast<uint8_t>(std::min(text.size(), sizeof peer_text_));
-  std::memcpy(peer_text_, text.data(), peer_text_bytes_);
-  if (const auto bytes = base::IpBytesOf(peer); bytes.has_value()) peer_ = *bytes;
+  SetPeer(base::IpBytesOf(peer).value_or(base::IpBytes{}), base::PortOf(peer));
   stats().connections_total.Add();
   Link();
 }
@@ -37,11 +34,20 @@ ClientConnection::ClientConnection(ClientConnection& other)
     : context_(other.context_),
       binding_(other.binding_),
       peer_(other.peer_),
+      peer_port_(other.peer_port_),
       accepted_micros_(other.accepted_micros_),
       peer_text_bytes_(other.peer_text_bytes_) {
   std::memcpy(peer_text_, other.peer_text_, peer_text_bytes_);
   stream_.Adopt(other.stream_);
   Link();
+}
+
+void ClientConnection::SetPeer(const base::IpBytes& ip, uint16_t port) {
+  peer_ = ip;
+  peer_port_ = port;
+  const std::string text = base::FormatIp(ip);
+  peer_text_bytes_ = static_cast<uint8_t>(std::min(text.size(), sizeof peer_text_));
+  std::memcpy(peer_text_, text.data(), peer_text_bytes_);
 }
 
 void ClientConnection::Link() {
@@ -82,6 +88,54 @@ ClientConnection::Info ClientConnection::info() const {
           .encrypted = stream_.encrypted(),
           .requests = requests_,
           .age_micros = context_.reactor.now_micros() - accepted_micros_};
+}
+
+bool ClientConnection::MaySendProxyHeader() const {
+  const auto& senders = binding_.service().proxy_header_senders;
+  return std::any_of(senders.begin(), senders.end(),
+                     [this](const base::Cidr& block) { return block.Contains(peer_); });
+}
+
+io::Task<bool> ClientConnection::ReadProxyHeader() {
+  using proxyproto::HeaderState;
+  timers().Arm(timer_,
+               binding_.winding_down() ? kWindDownGrace : binding_.service().timeouts.header);
+  for (;;) {
+    const HeaderState state = TakeProxyHeader();
+    if (state == HeaderState::kDone) co_return true;
+    if (state != HeaderState::kNeedMore) break;
+    io::Wait wait;
+    wait.Readable(stream_.socket()).Until(timer_);
+    if (co_await wait == io::Wake::kTimeout) break;
+  }
+  stats().proxy_headers_refused_total.Add();
+  co_return false;
+}
+
+// Takes exactly the header off the socket: what follows is for TLS. Until it is whole it stays
+// there, so that a connection that waits holds no buffer.
+proxyproto::HeaderState ClientConnection::TakeProxyHeader() {
+  using proxyproto::HeaderState;
+  char bytes[proxyproto::kHeaderBytesMax];
+  io::Socket& socket = stream_.socket();
+  const ssize_t peeked = socket.Peek(bytes, sizeof bytes);
+  if (peeked == -EAGAIN) return HeaderState::kNeedMore;
+  if (peeked < 0) return HeaderState::kMalformed;
+  const proxyproto::ParsedHeader header =
+      proxyproto::ParseHeader({bytes, static_cast<size_t>(peeked)});
+  HeaderState state = header.state;
+  // Nothing comes after an end of stream.
+  if (state == HeaderState::kNeedMore && (peeked == 0 || socket.peer().closed())) {
+    state = HeaderState::kAbsent;
+  }
+  if (state == HeaderState::kAbsent && !binding_.service().proxy_header_required) {
+    state = HeaderState::kDone;
+  }
+  if (state != HeaderState::kDone) return state;
+  socket.Discard(header.bytes, static_cast<size_t>(peeked));
+  stats().bytes_received.Add(header.bytes);
+  if (header.names_ends) SetPeer(header.ends.source, header.ends.source_port);
+  return state;
 }
 
 io::Task<bool> ClientConnection::Handshake() {

@@ -1,5 +1,5 @@
-// What every client connection has, whatever it speaks: the bytes, the peer, a place in its
-// listener's list.
+// What every client connection has, whatever it speaks: the bytes, the peer (the one a PROXY header
+// names, if there is one), a place in its listener's list.
 //
 // On the request path; tools/bench measures it whole. One worker's. Deletes itself when it is over.
 #pragma once
@@ -9,6 +9,7 @@
 
 #include "dataplane/downstream/service_binding.h"
 #include "dataplane/io/task.h"
+#include "dataplane/proxyproto/header_parser.h"
 #include "dataplane/tls/stream.h"
 
 namespace sluice::downstream {
@@ -51,6 +52,10 @@ class ClientConnection {
   virtual std::string_view protocol() const = 0;
   virtual bool idle() const = 0;
 
+  // Before anything else: whether the peer is one whose PROXY header counts, and reading it. False
+  // when the connection is over.
+  bool MaySendProxyHeader() const;
+  io::Task<bool> ReadProxyHeader();
   io::Task<bool> Handshake();
   // A client that is still sending would meet a reset, and could lose what was said last, if the
   // socket were closed at once (RFC 9112 section 9.6).
@@ -68,9 +73,12 @@ class ClientConnection {
   io::Task<void> task_;  // Serves it. The derived class cancels it, whose members it uses.
   uint64_t requests_ = 0;
   base::IpBytes peer_{};
+  uint16_t peer_port_ = 0;
   bool aborted_ = false;  // Must not look complete to the client.
 
  private:
+  void SetPeer(const base::IpBytes& ip, uint16_t port);
+  proxyproto::HeaderState TakeProxyHeader();
   static void Delete(void* connection);
   void Link();
 

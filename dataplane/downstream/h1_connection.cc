@@ -44,7 +44,12 @@ void H1Connection::WindDown() {
 io::Task<void> H1Connection::Serve() {
   bool going = true;
   bool h2 = false;
-  if (stream_.encrypted()) {
+  if (MaySendProxyHeader()) {
+    idle_ = true;  // There is no request that could be lost.
+    going = co_await ReadProxyHeader();
+    idle_ = false;
+  }
+  if (going && stream_.encrypted()) {
     going = co_await Handshake();
     h2 = going && stream_.agreed_protocol() == "h2";
   }
@@ -157,6 +162,8 @@ exchange::IncomingRequest H1Connection::DescribeRequest() {
   request.protocol = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   request.peer_ip = peer_text();
   request.peer = peer_;
+  request.peer_port = peer_port_;
+  request.client_fd = stream_.socket().fd();
   request.service = binding_.service_index;
   request.started_micros = scope_->started_micros;
   return request;

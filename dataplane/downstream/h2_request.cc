@@ -131,6 +131,8 @@ exchange::IncomingRequest H2Request::Describe() const {
   request.connect_protocol = pseudo_.protocol;
   request.peer_ip = connection_.peer_text();
   request.peer = connection_.peer_;
+  request.peer_port = connection_.peer_port_;
+  request.client_fd = connection_.stream_.socket().fd();
   request.service = connection_.binding_.service_index;
   request.started_micros = started_micros_;
   return request;

@@ -20,6 +20,8 @@ struct IncomingRequest {
   std::string_view connect_protocol;  // :protocol of an extended CONNECT (RFC 8441); else empty.
   std::string_view peer_ip;           // Text.
   base::IpBytes peer{};
+  uint16_t peer_port = 0;
+  int client_fd = -1;          // The connection's socket.
   uint32_t service = 0;        // Index into RuntimeConfig::services.
   int64_t started_micros = 0;  // Monotonic, of the head's first byte.
 };

@@ -85,6 +85,27 @@ ssize_t Socket::Read(void* into, size_t bytes) {
   }
 }
 
+ssize_t Socket::Peek(void* into, size_t bytes) {
+  if (!readable()) return -EAGAIN;
+  for (;;) {
+    const ssize_t result = recv(fd_, into, bytes, MSG_PEEK);
+    if (result < 0 && errno == EINTR) continue;
+    const ssize_t outcome = result < 0 ? -errno : result;
+    NoteReadResult(outcome, bytes);
+    return outcome;
+  }
+}
+
+void Socket::Discard(size_t bytes, size_t peeked) {
+  if (peeked > bytes) flags_ |= kReadable;
+  while (bytes > 0) {
+    const ssize_t result = recv(fd_, nullptr, bytes, MSG_TRUNC);  // tcp(7): discards.
+    if (result < 0 && errno == EINTR) continue;
+    if (result <= 0) break;  // The next Read will tell.
+    bytes -= static_cast<size_t>(result);
+  }
+}
+
 ssize_t Socket::Write(const void* from, size_t bytes) {
   for (;;) {
     const ssize_t result = send(fd_, from, bytes, MSG_NOSIGNAL);

@@ -40,6 +40,10 @@ class Socket final : public EventTarget {
   int ConnectResult();
 
   ssize_t Read(void* into, size_t bytes);
+  // As Read, but what is read stays where it is; then the socket is readable once there is more.
+  ssize_t Peek(void* into, size_t bytes);
+  // Drops the first `bytes` of the `peeked` ones; if any are left, the socket is readable.
+  void Discard(size_t bytes, size_t peeked);
   ssize_t Write(const void* from, size_t bytes);
   ssize_t Writev(const iovec* parts, int count);
   void ShutdownWrite();

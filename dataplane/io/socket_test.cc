@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,6 +87,69 @@ TEST_F(SocketTest, ATimerEndsAWaitForAQuietPeer) {
   Wake wake = Wake::kReady;
   Run(WaitWithTimeout(&wake));
   EXPECT_EQ(wake, Wake::kTimeout);
+}
+
+// MSG_TRUNC discards on TCP only.
+class TcpPairTest : public testing::Test {
+ protected:
+  TcpPairTest() {
+    const int listening = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t bytes = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(listening, generic, bytes), 0);
+    EXPECT_EQ(listen(listening, 1), 0);
+    EXPECT_EQ(getsockname(listening, generic, &bytes), 0);
+    peer_ = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(connect(peer_, generic, bytes), 0);
+    EXPECT_TRUE(socket_.Open(reactor_, accept4(listening, nullptr, nullptr, SOCK_NONBLOCK)));
+    close(listening);
+  }
+  ~TcpPairTest() override { close(peer_); }
+
+  Task<void> AwaitReadable() {
+    Wait wait;
+    wait.Readable(socket_);
+    co_await wait;
+    reactor_.Stop();
+  }
+  void Send(std::string_view bytes) {
+    EXPECT_EQ(send(peer_, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    Task<void> task = AwaitReadable();
+    task.Start();
+    if (!task.done()) reactor_.Run();
+  }
+
+  Reactor reactor_;
+  Socket socket_;
+  int peer_ = -1;
+};
+
+TEST_F(TcpPairTest, PeekLeavesWhatDiscardDrops) {
+  char bytes[64];
+  EXPECT_EQ(socket_.Peek(bytes, sizeof bytes), -EAGAIN);
+  Send("head");
+  EXPECT_EQ(socket_.Peek(bytes, sizeof bytes), 4);
+  EXPECT_FALSE(socket_.readable());
+  Send("er|rest");
+  EXPECT_EQ(socket_.Peek(bytes, sizeof bytes), 11);
+  socket_.Discard(7, 11);
+  ASSERT_TRUE(socket_.readable());
+  EXPECT_EQ(socket_.Read(bytes, sizeof bytes), 4);
+  EXPECT_EQ(std::string_view(bytes, 4), "rest");
+}
+
+TEST_F(TcpPairTest, AfterDiscardItIsReadableIfBytesAreLeft) {
+  char bytes[64];
+  Send("GET");
+  EXPECT_EQ(socket_.Peek(bytes, sizeof bytes), 3);
+  socket_.Discard(0, 3);
+  EXPECT_TRUE(socket_.readable());
+  EXPECT_EQ(socket_.Peek(bytes, sizeof bytes), 3);
+  socket_.Discard(3, 3);
+  EXPECT_FALSE(socket_.readable());
 }
 
 TEST_F(SocketTest, AHalfCloseWakesWhoWatchesForIt) {

@@ -33,6 +33,8 @@ constexpr std::array<MetricRow, kMetricCount> kTable = {{
      "Completed TLS handshakes that resumed a session."},
     {"sluice_tls_handshakes_failed_total", kCounter, "service",
      "TLS handshakes with clients that failed."},
+    {"sluice_proxy_headers_refused_total", kCounter, "service",
+     "Client connections closed for want of a valid PROXY protocol header."},
     {"sluice_upstream_connects_total", kCounter, "upstream", "Connections begun to nodes."},
     {"sluice_upstream_connect_failures_total", kCounter, "upstream",
      "Connections to nodes that could not be made."},

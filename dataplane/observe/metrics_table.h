@@ -22,6 +22,7 @@ enum class Metric : uint8_t {
   kTlsHandshakes,
   kTlsHandshakesResumed,
   kTlsHandshakesFailed,
+  kProxyHeadersRefused,
   kUpstreamConnects,
   kUpstreamConnectFailures,
   kUpstreamConnectionsActive,

@@ -109,6 +109,16 @@ class RouteBuilder {
   const std::unordered_map<std::string, uint32_t>& cluster_index_;
 };
 
+std::vector<base::Cidr> BlocksOf(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  std::vector<base::Cidr> blocks;
+  for (const std::string& text : texts) {
+    auto block = base::Cidr::Parse(text);
+    SLUICE_CHECK(block.ok());  // Validation has seen to it.
+    blocks.push_back(*std::move(block));
+  }
+  return blocks;
+}
+
 std::unique_ptr<Service> BuildService(const BuildContext& context,
                                       const config::ParsedSnapshot& parsed,
                                       const v1::Listener& listener, const v1::RouteTable& table,
@@ -118,11 +128,9 @@ std::unique_ptr<Service> BuildService(const BuildContext& context,
   service->name = listener.name();
   service->address = listener.address();
   if (listener.tls().enabled()) service->tls = BuildTls(context, parsed, listener, errors);
-  for (const std::string& block : listener.trusted_proxies()) {
-    auto cidr = base::Cidr::Parse(block);
-    SLUICE_CHECK(cidr.ok());  // Validation has seen to it.
-    service->trusted_proxies.push_back(*std::move(cidr));
-  }
+  service->trusted_proxies = BlocksOf(listener.trusted_proxies());
+  service->proxy_header_senders = BlocksOf(listener.proxy_protocol().trusted());
+  service->proxy_header_required = listener.proxy_protocol().required();
   const v1::DownstreamTimeouts& timeouts = listener.timeouts();
   service->timeouts = {.handshake = io::Millis(timeouts.handshake_ms()),
                        .header = io::Millis(timeouts.header_ms()),

@@ -60,6 +60,8 @@ struct Service {
   std::vector<Route> route_list;                  // Same indexes as `routes`.
   std::shared_ptr<const tls::ServerContext> tls;  // Null: clear text.
   std::vector<base::Cidr> trusted_proxies;
+  std::vector<base::Cidr> proxy_header_senders;  // Whose connections begin with a PROXY header.
+  bool proxy_header_required = false;            // Of all of them.
   DownstreamTimeouts timeouts;
   http::HeadLimits head_limits;
   uint64_t body_bytes_max = 0;

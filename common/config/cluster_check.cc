@@ -119,6 +119,9 @@ void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors
     errors.Add("lb_strategy",
                "the strategy is not known here; use round_robin, random, hash or least_request");
   }
+  if (!v1::ProxyProtocol_IsValid(cluster.proxy_protocol())) {
+    errors.Add("proxy_protocol", "the version is not known here; use none, v1 or v2");
+  }
   AddProblem("hash_on", HashOnProblem(cluster.hash_on()), &errors);
   CheckEndpoints(cluster, &errors);
   if (cluster.has_health_check()) CheckHealthCheck(cluster.health_check(), &errors);

@@ -100,6 +100,50 @@ TEST(DocumentTest, TrustedProxiesOfTheServerAreTheDefaultOfEachService) {
   EXPECT_EQ(trusted("c"), Lines({"10.1.0.0/16"}));
 }
 
+TEST(DocumentTest, ProxyProtocolIsRequiredOfThoseWhoMaySendIt) {
+  const BuildResult result =
+      Build(DocumentOf("services:\n"
+                       "  - {name: a, bind_address: '127.0.0.1:80', routes: []}\n"
+                       "  - {name: b, bind_address: '127.0.0.1:81', routes: [], "
+                       "proxy_protocol: {trusted: ['10.0.0.0/8']}}\n"
+                       "  - {name: c, bind_address: '127.0.0.1:82', routes: [], "
+                       "proxy_protocol: {trusted: ['10.0.0.0/8', '::1'], required: false}}\n"));
+  EXPECT_EQ(LinesOf(result), Lines());
+  const auto listener = [&](const std::string& name) {
+    return Get<v1::Listener>(result.resources, v1::RESOURCE_KIND_LISTENER, name);
+  };
+  EXPECT_FALSE(listener("a").has_proxy_protocol());
+  EXPECT_TRUE(listener("b").proxy_protocol().required());
+  EXPECT_EQ(listener("c").proxy_protocol().trusted_size(), 2);
+  EXPECT_FALSE(listener("c").proxy_protocol().required());
+}
+
+TEST(DocumentTest, ProxyProtocolOfServicesNeedsItsSenders) {
+  for (const std::string block : {"{}", "{trusted: []}", "{trusted: ['lb.internal']}", "v1"}) {
+    EXPECT_FALSE(Build(DocumentOf("services:\n"
+                                  "  - {name: b, bind_address: '127.0.0.1:81', routes: [], "
+                                  "proxy_protocol: " +
+                                  block + "}\n"))
+                     .ok())
+        << block;
+  }
+}
+
+TEST(DocumentTest, ProxyProtocolOfUpstreamsIsOneOfItsVersions) {
+  const auto spoken = [](const std::string& word) {
+    const BuildResult result =
+        Build(DocumentOf(WithUpstream("            proxy_protocol: " + word + "\n")));
+    if (!result.ok()) return -1;
+    return static_cast<int>(
+        Get<v1::Cluster>(result.resources, v1::RESOURCE_KIND_CLUSTER, "app").proxy_protocol());
+  };
+  EXPECT_EQ(spoken("none"), v1::PROXY_PROTOCOL_NONE);
+  EXPECT_EQ(spoken("v1"), v1::PROXY_PROTOCOL_V1);
+  EXPECT_EQ(spoken("'v2'"), v1::PROXY_PROTOCOL_V2);
+  EXPECT_EQ(spoken("v3"), -1);
+  EXPECT_EQ(spoken("true"), -1);
+}
+
 TEST(DocumentTest, HostsAreKeptInLowerCase) {
   const BuildResult result = Build(DocumentOf(
       testing_documents::WithRoute("        host: '*.Example.COM'\n        respond: {}\n")));

@@ -209,6 +209,12 @@ constexpr Block kKeepAlive = {.title = "upstreams[].keep_alive",
                               .message = v1::UpstreamKeepAlive::descriptor,
                               .keys = kKeepAliveKeys};
 
+constexpr Choice kProxyProtocols[] = {
+    {"none", v1::PROXY_PROTOCOL_NONE},
+    {"v1", v1::PROXY_PROTOCOL_V1},
+    {"v2", v1::PROXY_PROTOCOL_V2},
+};
+
 constexpr Key kUpstreamKeys[] = {
     {.name = "name",
      .doc = "The upstream's name. The same name with the same content is one upstream.",
@@ -252,6 +258,15 @@ constexpr Key kUpstreamKeys[] = {
      .field = "tls",
      .without = "clear text, except to nodes with an `sni`",
      .block = &kTls},
+    {.name = "proxy_protocol",
+     .kind = KeyKind::kChoice,
+     .doc = "Begins every connection to a node with a header of the PROXY protocol, before TLS, "
+            "that names the client. Such a connection belongs to its client, so it carries one "
+            "request and keep_alive does not apply. Health checks name nobody (LOCAL, UNKNOWN).",
+     .example = "'v2'",
+     .field = "proxy_protocol",
+     .initial = "none",
+     .choices = kProxyProtocols},
     {.name = "timeouts",
      .kind = KeyKind::kBlock,
      .doc = "How long nodes may take.",

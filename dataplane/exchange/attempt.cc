@@ -81,8 +81,12 @@ io::Task<Failure> Exchange::ObtainConnection(int endpoint) {
     co_return Failure::kNone;
   }
   const int64_t started = context_.reactor.now_micros();
+  proxyproto::ConnectionEnds ends;
+  if (cluster_->spec().proxy_header != proxyproto::HeaderVersion::kNone) {
+    ends = FindClientEnds(client_, request_);
+  }
   upstream::ConnectOutcome outcome = co_await upstream::Connect(
-      context_.reactor, *cluster_, endpoint, timer_, &responder_.client());
+      context_.reactor, *cluster_, endpoint, timer_, &responder_.client(), ends);
   connect_micros_ = context_.reactor.now_micros() - started;
   if (outcome.failure == Failure::kNone) client_side_.Start(std::move(outcome.connection), method);
   co_return outcome.failure;

@@ -47,4 +47,23 @@ ClientAddress FindClientAddress(std::string_view peer_ip, const base::IpBytes& p
   return result;
 }
 
+proxyproto::ConnectionEnds FindClientEnds(const ClientAddress& client,
+                                          const IncomingRequest& request) {
+  proxyproto::ConnectionEnds ends;
+  ends.source = request.peer;
+  if (client.ip == request.peer_ip) {
+    ends.source_port = request.peer_port;
+  } else if (const auto ip = base::ParseIp(client.ip); ip.has_value()) {
+    ends.source = *ip;
+  }
+  sockaddr_storage local{};
+  auto* const address = reinterpret_cast<sockaddr*>(&local);
+  socklen_t bytes = sizeof local;
+  if (getsockname(request.client_fd, address, &bytes) == 0) {
+    ends.destination = base::IpBytesOf(address).value_or(base::IpBytes{});
+    ends.destination_port = base::PortOf(address);
+  }
+  return ends;
+}
+
 }  // namespace sluice::exchange

@@ -8,7 +8,8 @@
 #include <string_view>
 
 #include "common/base/address.h"
-#include "dataplane/http/message.h"
+#include "dataplane/exchange/incoming_request.h"
+#include "dataplane/proxyproto/proxy_header.h"
 
 namespace sluice::exchange {
 
@@ -20,5 +21,10 @@ struct ClientAddress {
 ClientAddress FindClientAddress(std::string_view peer_ip, const base::IpBytes& peer,
                                 const http::RequestHead& head,
                                 std::span<const base::Cidr> trusted_proxies);
+
+// From the client to where it reached us. The client's port is 0 unless it is the peer itself: no
+// hop tells it.
+proxyproto::ConnectionEnds FindClientEnds(const ClientAddress& client,
+                                          const IncomingRequest& request);
 
 }  // namespace sluice::exchange

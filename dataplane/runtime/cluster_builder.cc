@@ -98,6 +98,8 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
     spec->idle_connections_max = cluster.keep_alive().connections();
     spec->requests_max = cluster.keep_alive().requests();
   }
+  spec->proxy_header = upstream::ProxyHeaderOf(cluster);
+  if (spec->proxy_header != proxyproto::HeaderVersion::kNone) spec->idle_connections_max = 0;
   spec->panic_threshold_percent = cluster.panic_threshold_percent();
   if (NeedsTls(cluster)) {
     spec->tls = BuildTls(cluster, errors);
@@ -123,6 +125,8 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
     endpoint.health = context_.health.Watch(cluster, source, spec->tls);
     endpoint.pool_key = cluster.name() + '\n' + source.address() + '\n' + endpoint.server_name +
                         '\n' + (endpoint.server_name.empty() ? "" : transport);
+    // Connections from before the header was asked for have none.
+    if (spec->proxy_header != proxyproto::HeaderVersion::kNone) endpoint.pool_key += "\nproxy";
   }
   return spec;
 }

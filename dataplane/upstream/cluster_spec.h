@@ -10,6 +10,7 @@
 
 #include "dataplane/io/timer_wheel.h"
 #include "dataplane/observe/metrics.h"
+#include "dataplane/proxyproto/proxy_header.h"
 #include "dataplane/tls/context.h"
 #include "dataplane/upstream/endpoint_health.h"
 #include "dataplane/upstream/hash_key.h"
@@ -27,6 +28,17 @@ struct EndpointSpec {
   std::string pool_key;  // Connections under the same key are interchangeable.
 };
 
+inline proxyproto::HeaderVersion ProxyHeaderOf(const v1::Cluster& cluster) {
+  switch (cluster.proxy_protocol()) {
+    case v1::PROXY_PROTOCOL_V1:
+      return proxyproto::HeaderVersion::kV1;
+    case v1::PROXY_PROTOCOL_V2:
+      return proxyproto::HeaderVersion::kV2;
+    default:
+      return proxyproto::HeaderVersion::kNone;
+  }
+}
+
 struct ClusterSpec {
   std::string name;
   std::string identity;  // Equal identity: equal behaviour; the worker's state is kept.
@@ -39,6 +51,8 @@ struct ClusterSpec {
   uint32_t idle_connections_max = 256;  // Per endpoint.
   uint32_t requests_max = 0;            // Per connection; 0: no limit.
   uint32_t panic_threshold_percent = 50;
+  // What connections begin with. Where they do, they belong to one client: none is kept.
+  proxyproto::HeaderVersion proxy_header = proxyproto::HeaderVersion::kNone;
   observe::Slot slot = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "dataplane/proxyproto/header_writer.h"
 #include "dataplane/upstream/cluster.h"
 
 namespace sluice::upstream {
@@ -27,6 +28,26 @@ io::Task<Failure> OpenTcp(io::Reactor& reactor, tls::Stream& stream, const Endpo
   co_return stream.socket().ConnectResult() == 0 ? Failure::kNone : Failure::kConnectFailed;
 }
 
+// Written at once in all likelihood: nothing is in the socket's buffer yet.
+io::Task<Failure> SendProxyHeader(io::Socket& socket, proxyproto::HeaderVersion version,
+                                  const proxyproto::ConnectionEnds& ends, io::Timer& timer,
+                                  io::PeerState* client) {
+  char header[proxyproto::kWrittenBytesMax];
+  const size_t bytes = proxyproto::WriteHeader(version, ends, header);
+  for (size_t sent = 0; sent < bytes;) {
+    const ssize_t written = socket.writable() ? socket.Write(header + sent, bytes - sent) : -EAGAIN;
+    if (written > 0) sent += static_cast<size_t>(written);
+    if (written >= 0) continue;
+    if (written != -EAGAIN) co_return Failure::kConnectFailed;
+    io::Wait wait;
+    wait.Writable(socket).Until(timer);
+    if (client != nullptr) wait.Hangup(*client);
+    const io::Wake wake = co_await wait;
+    if (wake != io::Wake::kReady) co_return FailureOfWake(wake);
+  }
+  co_return Failure::kNone;
+}
+
 io::Task<Failure> HandshakeTls(tls::Stream& stream, io::Timer& timer, io::PeerState* client) {
   for (;;) {
     const int result = stream.Handshake();
@@ -44,12 +65,17 @@ io::Task<Failure> HandshakeTls(tls::Stream& stream, io::Timer& timer, io::PeerSt
 }  // namespace
 
 io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
-                                 io::Timer& timer, io::PeerState* client) {
+                                 io::Timer& timer, io::PeerState* client,
+                                 const proxyproto::ConnectionEnds& ends) {
   const EndpointSpec& spec = cluster.spec().endpoints[static_cast<size_t>(endpoint)];
   cluster.stats().connects_total.Add();
   auto connection = std::make_unique<Connection>(reactor, cluster.stats());
   reactor.timers().Arm(timer, cluster.spec().connect_timeout);
   Failure failure = co_await OpenTcp(reactor, connection->stream(), spec, timer, client);
+  const proxyproto::HeaderVersion header = cluster.spec().proxy_header;
+  if (failure == Failure::kNone && header != proxyproto::HeaderVersion::kNone) {
+    failure = co_await SendProxyHeader(connection->stream().socket(), header, ends, timer, client);
+  }
   if (failure == Failure::kNone && !spec.server_name.empty()) {
     auto session = cluster.spec().tls->NewSession(spec.server_name);
     if (session == nullptr) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/base/random.h"
+#include "dataplane/upstream/cluster_spec.h"
 #include "dataplane/upstream/health_probe.h"
 #include "dataplane/upstream/health_threshold.h"
 
@@ -44,7 +45,7 @@ std::string KeyOf(const v1::Cluster& cluster, const v1::Endpoint& endpoint) {
   std::string key = cluster.name();
   for (const std::string& part :
        {endpoint.address(), endpoint.sni(), cluster.tls().SerializeAsString(),
-        cluster.health_check().SerializeAsString()}) {
+        cluster.health_check().SerializeAsString(), std::to_string(cluster.proxy_protocol())}) {
     // Sizes keep apart what would otherwise run together.
     key += '\0' + std::to_string(part.size()) + ':' + part;
   }
@@ -64,6 +65,7 @@ ProbeTarget TargetOf(const v1::Cluster& cluster, const v1::Endpoint& endpoint) {
                                   check.expected_statuses().end());
   target.use_tls = UsesTls(cluster, endpoint);
   target.server_name = ServerNameOf(cluster, endpoint);
+  target.proxy_header = ProxyHeaderOf(cluster);
   return target;
 }
 

@@ -96,8 +96,8 @@ class Server {
     std::string request;
     char bytes[1024];
     ssize_t got = 0;
-    while (request.find("\r\n\r\n") == std::string::npos &&
-           (got = read(client, bytes, sizeof(bytes))) > 0) {
+    // A PROXY header may begin, but does not end, with an empty line.
+    while (!request.ends_with("\r\n\r\n") && (got = read(client, bytes, sizeof(bytes))) > 0) {
       request.append(bytes, static_cast<size_t>(got));
     }
     const std::string answer = Exchange(request, "");
@@ -193,6 +193,20 @@ TEST_F(HealthProbeTest, TcpPassesWhereSomebodyListens) {
   const Result result = Probe({.address = listener.address});
   EXPECT_TRUE(result.passed);
   EXPECT_EQ(result.reason, "connected");
+}
+
+TEST_F(HealthProbeTest, AProxyHeaderComesFirstAndNamesNobody) {
+  for (const auto& [version, header] : {
+           std::pair{proxyproto::HeaderVersion::kV1, std::string("PROXY UNKNOWN\r\n")},
+           std::pair{proxyproto::HeaderVersion::kV2,
+                     std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16)},
+       }) {
+    Server server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ProbeTarget target = Http(server.address());
+    target.proxy_header = version;
+    EXPECT_TRUE(Probe(std::move(target)).passed);
+    EXPECT_THAT(server.last_request(), testing::StartsWith(header + "GET /health HTTP/1.1\r\n"));
+  }
 }
 
 TEST_F(HealthProbeTest, TcpFailsWhereNobodyListens) {

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "common/base/address.h"
+#include "dataplane/proxyproto/header_writer.h"
 
 namespace sluice::upstream {
 namespace {
@@ -49,9 +50,9 @@ std::string InSeconds(std::chrono::milliseconds time) {
                                   : fmt::format("{}ms", time.count());
 }
 
-// Connect, then TLS, then request, then the head of the answer; each step's handler keeps the run
-// alive and begins the next. TLS goes through memory, so that one reading and writing loop serves
-// both.
+// Connect, then the PROXY header, then TLS, then request, then the head of the answer; each step's
+// handler keeps the run alive and begins the next. TLS goes through memory, so that one reading and
+// writing loop serves both.
 class Run : public std::enable_shared_from_this<Run> {
  public:
   Run(asio::io_context& context, ProbeTarget target, HealthProbe::Done done)
@@ -74,7 +75,7 @@ class Run : public std::enable_shared_from_this<Run> {
     socket_.async_connect(*endpoint, [self = shared_from_this()](error_code error) {
       if (self->over()) return;
       if (error) return self->Finish(false, "connect: " + error.message());
-      self->OnConnected();
+      self->SendProxyHeader();
     });
   }
 
@@ -105,7 +106,19 @@ class Run : public std::enable_shared_from_this<Run> {
     });
   }
 
-  void OnConnected() {
+  void SendProxyHeader() {
+    if (target_.proxy_header == proxyproto::HeaderVersion::kNone) return Ask();
+    char header[proxyproto::kWrittenBytesMax];
+    out_.assign(header, proxyproto::WriteLocalHeader(target_.proxy_header, header));
+    asio::async_write(socket_, asio::buffer(out_),
+                      [self = shared_from_this()](error_code error, size_t) {
+                        if (self->over()) return;
+                        if (error) return self->Finish(false, "write: " + error.message());
+                        self->Ask();
+                      });
+  }
+
+  void Ask() {
     if (!target_.use_http) return Finish(true, "connected");
     parser_.header_limit(kHeadBytesMax);
     parser_.skip(true);  // The head is all we want.

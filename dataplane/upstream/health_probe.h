@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/proxyproto/proxy_header.h"
 #include "dataplane/tls/context.h"
 
 namespace boost::asio {
@@ -26,6 +27,8 @@ struct ProbeTarget {
   bool use_tls = false;                     // For HTTP.
   std::string server_name;
   std::shared_ptr<const tls::ClientContext> tls;
+  // What the connection begins with; it tells that nobody else is behind it.
+  proxyproto::HeaderVersion proxy_header = proxyproto::HeaderVersion::kNone;
 };
 
 class HealthProbe {

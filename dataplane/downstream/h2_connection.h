@@ -30,6 +30,7 @@ class H2Connection final : public ClientConnection, private h2::SessionOwner {
   h2::H2Stream* OnOpen(int32_t id) override;
   void CountReceived(size_t bytes) override { stats().bytes_received.Add(bytes); }
   void CountSent(size_t bytes) override { stats().bytes_sent.Add(bytes); }
+  void CountAbuse() override { stats().h2_abuse_total.Add(); }
 
   io::Task<void> Serve(std::string begun);
   // When its coroutine has ended.

@@ -61,10 +61,13 @@ H2Request::~H2Request() {
 
 void H2Request::OnNews() {
   if (!begun_) {
-    if (head_ready()) {
-      Begin();
-    } else if (closed()) {
+    if (dropped_) return;
+    // What was taken back in the same breath is no request.
+    if (broken()) {
+      dropped_ = true;
       connection_.DropSoon(*this);
+    } else if (head_ready()) {
+      Begin();
     }
     return;
   }

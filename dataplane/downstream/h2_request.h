@@ -60,6 +60,7 @@ class H2Request final : public h2::H2Stream, public exchange::Responder {
   int64_t started_micros_;
   uint64_t body_bytes_ = 0;
   bool begun_ = false;
+  bool dropped_ = false;  // Without having begun.
   bool response_started_ = false;
 };
 

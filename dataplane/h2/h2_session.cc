@@ -152,8 +152,14 @@ void H2Session::ReadAll() {
 void H2Session::Receive(std::string_view bytes) {
   const ssize_t taken = nghttp2_session_mem_recv(
       session_.get(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  // What can be explained to the peer nghttp2 has put into a GOAWAY; this is what cannot.
-  if (taken < 0) broken_ = true;
+  if (taken == NGHTTP2_ERR_FLOODED || taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
+    Note(AbuseVerdict::kStop);
+  } else if (taken < 0) {
+    // What else can be explained to the peer nghttp2 has put into a GOAWAY.
+    broken_ = true;
+  }
+  if (used_skipped_) nghttp2_session_terminate_session(session_.get(), NGHTTP2_PROTOCOL_ERROR);
+  ActOnAbuse();
 }
 
 void H2Session::Append(const void* bytes, size_t count) {
@@ -189,12 +195,36 @@ void H2Session::Write() {
   }
 }
 
+// --- Abuse.
+
+void H2Session::Note(Abuse kind) { Note(abuse_.Count(kind, reactor_.now_micros())); }
+
+void H2Session::Stalled() {
+  Note(Abuse::kStall);
+  ActOnAbuse();
+  TurnSoon();
+}
+
+void H2Session::ActOnAbuse() {
+  if (verdict_ == acted_on_) return;
+  if (acted_on_ == AbuseVerdict::kFine) owner_.CountAbuse();
+  acted_on_ = verdict_;
+  if (verdict_ == AbuseVerdict::kStop) {
+    nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+  } else {
+    nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(session_.get()),
+                          NGHTTP2_ENHANCE_YOUR_CALM, nullptr, 0);
+  }
+}
+
 // --- One turn: tell streams what came, write what they say to it.
 
 void H2Session::Turn() {
   in_turn_ = true;
   do {
     Pump();
+    ActOnAbuse();  // Resets that have just been sent count, too.
     TellStreams();
     if (out_.empty() && touched_first_ == nullptr) break;
     Write();

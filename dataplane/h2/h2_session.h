@@ -7,10 +7,13 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <memory>
 #include <span>
 
+#include "dataplane/h2/abuse_counter.h"
 #include "dataplane/h2/h2_stream.h"
+#include "dataplane/h2/skipped_streams.h"
 #include "dataplane/io/reactor.h"
 #include "dataplane/tls/stream.h"
 
@@ -38,6 +41,8 @@ class SessionOwner {
   virtual H2Stream* OnOpen(int32_t id) = 0;
   virtual void CountReceived(size_t bytes) = 0;
   virtual void CountSent(size_t bytes) = 0;
+  // The connection ends because of what the peer did; once.
+  virtual void CountAbuse() = 0;
 };
 
 class H2Session {
@@ -94,6 +99,12 @@ class H2Session {
   void Touch(H2Stream& stream);
   H2Stream* PopTouched();
   void TellStreams();
+  // Something the peer did counts against it; what follows is done outside of the callbacks.
+  void Note(Abuse kind);
+  void Note(AbuseVerdict verdict) { verdict_ = std::max(verdict_, verdict); }
+  void ActOnAbuse();
+  // The peer has not taken in time what a stream had for it.
+  void Stalled();
   // Frames into out_, as long as there is room.
   void Pump();
   void Receive(std::string_view bytes);
@@ -121,6 +132,10 @@ class H2Session {
   H2Stream* touched_first_ = nullptr;
   H2Stream* touched_last_ = nullptr;
   size_t streams_ = 0;
+  AbuseCounter abuse_;
+  AbuseVerdict verdict_ = AbuseVerdict::kFine;  // The worst one so far.
+  AbuseVerdict acted_on_ = AbuseVerdict::kFine;
+  SkippedStreams skipped_;
   enum class TimerUse : uint8_t { kNone, kHead, kGrace, kIdle } timer_use_ = TimerUse::kNone;
   bool in_turn_ = false;
   bool turn_deferred_ = false;
@@ -130,7 +145,8 @@ class H2Session {
   bool shutting_down_ = false;
   bool grace_over_ = false;
   bool going_away_ = false;
-  bool head_open_ = false;  // The preface, or a header section, has begun and not ended.
+  bool head_open_ = false;     // The preface, or a header section, has begun and not ended.
+  bool used_skipped_ = false;  // The peer has used a stream that it had passed over.
   io::Millis grace_{0};
 };
 

@@ -12,6 +12,19 @@ namespace {
 
 H2Session& Self(void* session) { return *static_cast<H2Session*>(session); }
 
+constexpr size_t kFrameBytes = 16 * 1024;  // SETTINGS_MAX_FRAME_SIZE, which we do not raise.
+constexpr size_t kContinuationsMore = 4;
+// nghttp2 counts a CONTINUATION once per read that brings a part of its frame header; this many
+// whole ones may come in single bytes.
+constexpr size_t kContinuationReadsMax = 9 * 72;
+
+// The codes of RST_STREAM that say who is to blame.
+bool IsFaultOfPeer(uint32_t error_code) {
+  return error_code == NGHTTP2_PROTOCOL_ERROR || error_code == NGHTTP2_FLOW_CONTROL_ERROR ||
+         error_code == NGHTTP2_STREAM_CLOSED || error_code == NGHTTP2_FRAME_SIZE_ERROR ||
+         error_code == NGHTTP2_COMPRESSION_ERROR;
+}
+
 std::string_view Text(const uint8_t* bytes, size_t count) {
   return {reinterpret_cast<const char*>(bytes), count};
 }
@@ -28,6 +41,8 @@ const nghttp2_session_callbacks* H2Session::Callbacks::Table() {
   static const nghttp2_session_callbacks* const table = [] {
     nghttp2_session_callbacks* made = nullptr;
     SLUICE_CHECK(nghttp2_session_callbacks_new(&made) == 0);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(made, OnBeginFrame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, OnInvalidFrame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, OnBeginHeaders);
     nghttp2_session_callbacks_set_on_header_callback(made, OnHeader);
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, OnFrame);
@@ -46,6 +61,11 @@ const nghttp2_option* H2Session::Callbacks::Options() {
     SLUICE_CHECK(nghttp2_option_new(&made) == 0);
     nghttp2_option_set_no_auto_window_update(made, 1);
     nghttp2_option_set_peer_max_concurrent_streams(made, 100);
+    // AbuseCounter is the first to act; behind it stand nghttp2's own limits.
+    nghttp2_option_set_stream_reset_rate_limit(made, 2 * LimitOf(Abuse::kReset).burst,
+                                               2 * LimitOf(Abuse::kReset).per_second);
+    nghttp2_option_set_max_outbound_ack(made, LimitOf(Abuse::kPing).burst);
+    nghttp2_option_set_max_continuations(made, kContinuationReadsMax);
     return made;
   }();
   return options;
@@ -66,6 +86,53 @@ nghttp2_data_provider H2Session::Callbacks::Body() {
 }
 
 // --- Receiving.
+
+int H2Session::Callbacks::OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* head,
+                                       void* session) {
+  H2Session& self = Self(session);
+  const bool ends = head->flags & NGHTTP2_FLAG_END_STREAM;
+  switch (head->type) {
+    case NGHTTP2_DATA:
+      if (head->length == 0 && !ends) self.Note(Abuse::kEmptyData);
+      break;
+    case NGHTTP2_HEADERS:
+      self.abuse_.SectionBegins();
+      if (self.options_.side == Side::kServer && !self.skipped_.Take(head->stream_id)) {
+        self.used_skipped_ = true;
+      }
+      break;
+    case NGHTTP2_CONTINUATION:
+      // As many as a head that is still allowed takes, and some.
+      self.Note(self.abuse_.CountContinuation(self.options_.head_bytes_max / kFrameBytes +
+                                              kContinuationsMore));
+      break;
+    case NGHTTP2_PRIORITY:
+      self.Note(Abuse::kPriority);
+      break;
+    case NGHTTP2_RST_STREAM:
+      // An upstream that refuses requests has its reasons.
+      if (self.options_.side == Side::kServer) self.Note(Abuse::kReset);
+      break;
+    case NGHTTP2_SETTINGS:
+      self.Note(Abuse::kSettings);
+      break;
+    case NGHTTP2_PING:
+      self.Note(Abuse::kPing);
+      break;
+    default:
+      break;
+  }
+  return 0;
+}
+
+int H2Session::Callbacks::OnInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int,
+                                         void* session) {
+  // The head is over, as bad as it was.
+  if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_HEADERS)) {
+    Self(session).head_open_ = false;
+  }
+  return 0;
+}
 
 int H2Session::Callbacks::OnBeginHeaders(nghttp2_session* raw, const nghttp2_frame* frame,
                                          void* session) {
@@ -149,7 +216,11 @@ int H2Session::Callbacks::OnFrame(nghttp2_session* raw, const nghttp2_frame* fra
     default:
       return 0;
   }
-  if (frame->hd.type == NGHTTP2_HEADERS) self.head_open_ = false;
+  if (frame->hd.type == NGHTTP2_HEADERS) {
+    self.head_open_ = false;
+    self.Note(self.abuse_.TableIs(nghttp2_session_get_hd_inflate_dynamic_table_size(raw),
+                                  self.reactor_.now_micros()));
+  }
   H2Stream* const stream = Find(raw, frame->hd.stream_id);
   if (stream == nullptr) return 0;
   if (frame->hd.type == NGHTTP2_HEADERS) SectionEnded(self, *stream);
@@ -235,6 +306,9 @@ int H2Session::Callbacks::OnSendData(nghttp2_session* raw, nghttp2_frame* frame,
 
 int H2Session::Callbacks::OnFrameSent(nghttp2_session* raw, const nghttp2_frame* frame,
                                       void* session) {
+  if (frame->hd.type == NGHTTP2_RST_STREAM && IsFaultOfPeer(frame->rst_stream.error_code)) {
+    Self(session).Note(Abuse::kProvokedReset);
+  }
   if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) return 0;
   H2Stream* const stream = Find(raw, frame->hd.stream_id);
   if (stream == nullptr) return 0;

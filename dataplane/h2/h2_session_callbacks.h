@@ -23,11 +23,14 @@ struct H2Session::Callbacks {
   static void SectionEnded(H2Session& session, H2Stream& stream);
   static void TakeTrailers(H2Stream& stream);
 
+  static int OnBeginFrame(nghttp2_session* raw, const nghttp2_frame_hd* head, void* session);
   static int OnBeginHeaders(nghttp2_session* raw, const nghttp2_frame* frame, void* session);
   static int OnHeader(nghttp2_session* raw, const nghttp2_frame* frame, const uint8_t* name,
                       size_t name_bytes, const uint8_t* value, size_t value_bytes, uint8_t flags,
                       void* session);
   static int OnFrame(nghttp2_session* raw, const nghttp2_frame* frame, void* session);
+  static int OnInvalidFrame(nghttp2_session* raw, const nghttp2_frame* frame, int error,
+                            void* session);
   static int OnData(nghttp2_session* raw, uint8_t flags, int32_t id, const uint8_t* bytes,
                     size_t count, void* session);
   static int OnClose(nghttp2_session* raw, int32_t id, uint32_t error, void* session);

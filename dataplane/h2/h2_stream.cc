@@ -68,6 +68,7 @@ io::Task<H2Stream::Sent> H2Stream::Send(std::string_view bytes, bool last,
     wait.Until(timer).On(moved_);
     if (co_await wait == io::Wake::kTimeout) {
       piece_ = {};
+      session_.Stalled();
       co_return Sent::kTimeout;
     }
   }

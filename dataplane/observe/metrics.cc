@@ -31,6 +31,7 @@ void AddTo(const ListenerStats& from, ListenerSums* to) {
   to->tls_handshakes_resumed_total += from.tls_handshakes_resumed_total.Get();
   to->tls_handshakes_failed_total += from.tls_handshakes_failed_total.Get();
   to->proxy_headers_refused_total += from.proxy_headers_refused_total.Get();
+  to->h2_abuse_total += from.h2_abuse_total.Get();
   to->bytes_received += from.bytes_received.Get();
   to->bytes_sent += from.bytes_sent.Get();
   for (size_t i = 0; i < kFailureCount; ++i) to->failures[i] += from.failures[i].Get();

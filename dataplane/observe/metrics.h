@@ -76,6 +76,7 @@ struct ListenerStats {
   Counter connections_total, connections_active;  // Active: Add/Sub.
   Counter tls_handshakes_total, tls_handshakes_resumed_total, tls_handshakes_failed_total;
   Counter proxy_headers_refused_total;
+  Counter h2_abuse_total;
   Counter bytes_received, bytes_sent;
   std::array<Counter, kFailureCount> failures;
 };
@@ -187,6 +188,7 @@ struct ListenerSums {
   uint64_t tls_handshakes_total = 0, tls_handshakes_resumed_total = 0;
   uint64_t tls_handshakes_failed_total = 0;
   uint64_t proxy_headers_refused_total = 0;
+  uint64_t h2_abuse_total = 0;
   uint64_t bytes_received = 0, bytes_sent = 0;
   std::array<uint64_t, kFailureCount> failures{};
 };

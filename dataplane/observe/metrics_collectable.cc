@@ -129,6 +129,7 @@ void AddListener(const ListenerSums& listener, Families* families) {
   families->Add(Metric::kTlsHandshakesResumed, labels, listener.tls_handshakes_resumed_total);
   families->Add(Metric::kTlsHandshakesFailed, labels, listener.tls_handshakes_failed_total);
   families->Add(Metric::kProxyHeadersRefused, labels, listener.proxy_headers_refused_total);
+  families->Add(Metric::kHttp2Abuse, labels, listener.h2_abuse_total);
   for (size_t i = 1; i < kFailureCount; ++i) {
     if (listener.failures[i] == 0) continue;
     families->Add(Metric::kFailures,

@@ -35,6 +35,8 @@ constexpr std::array<MetricRow, kMetricCount> kTable = {{
      "TLS handshakes with clients that failed."},
     {"sluice_proxy_headers_refused_total", kCounter, "service",
      "Client connections closed for want of a valid PROXY protocol header."},
+    {"sluice_http2_abuse_total", kCounter, "service",
+     "HTTP/2 connections that were ended because of what the client did too often."},
     {"sluice_upstream_connects_total", kCounter, "upstream", "Connections begun to nodes."},
     {"sluice_upstream_connect_failures_total", kCounter, "upstream",
      "Connections to nodes that could not be made."},

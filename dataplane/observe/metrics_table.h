@@ -23,6 +23,7 @@ enum class Metric : uint8_t {
   kTlsHandshakesResumed,
   kTlsHandshakesFailed,
   kProxyHeadersRefused,
+  kHttp2Abuse,
   kUpstreamConnects,
   kUpstreamConnectFailures,
   kUpstreamConnectionsActive,

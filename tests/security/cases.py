@@ -67,9 +67,7 @@ def load(groups=GROUPS, only=None):
         catalogue = yaml.safe_load(f)
     found = []
     for data in catalogue["cases"]:
-        if data["group"] not in groups or (only and data["id"] not in only):
-            continue
-        if "hex" in data:
+        if "send" not in data or data["group"] not in groups or (only and data["id"] not in only):
             continue
         found += [Case(data, text, name) for name, text in _expand(data)]
     return found

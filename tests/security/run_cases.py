@@ -1,24 +1,35 @@
 #!/usr/bin/python3
 """Sends the hostile cases of cases.yaml to the proxy and judges what came of each.
 
-usage: run_cases.py [GROUP ...] [--case ID] [--target sluice|nginx|haproxy]
+usage: run_cases.py [GROUP ...] [--case ID] [--target sluice|nginx|haproxy] [--results FILE]
+       run_cases.py --write-table docs/hostile-inputs.md
 
-Each case goes over clear text and TLS, whole and split at every byte. One line per case. With a
-target other than sluice the exit code is 0: there it is a comparison.
+Each case goes over clear text and TLS, whole and split at every byte; floods whole only. One line
+per case. With a target other than sluice the exit code is 0: there it is a comparison. --results
+leaves what came of each case as JSON; --write-table runs everything against all three.
 """
 import argparse
+import json
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "harness"))
-import cases    # noqa: E402
-import judge    # noqa: E402
-import observe  # noqa: E402
-import rig      # noqa: E402
-import targets  # noqa: E402
+import cases         # noqa: E402
+import h2_cases      # noqa: E402
+import h2_flood_run  # noqa: E402
+import h2_judge      # noqa: E402
+import h2_observe    # noqa: E402
+import judge         # noqa: E402
+import observe       # noqa: E402
+import result_table  # noqa: E402
+import rig           # noqa: E402
+import targets       # noqa: E402
 
+# Name, over TLS, split into single bytes.
 WAYS = [("clear", False, False), ("clear/split", False, True), ("tls", True, False),
         ("tls/split", True, True)]
+FLOOD_WAYS = [way for way in WAYS if not way[2]]
+GROUPS = cases.GROUPS + h2_cases.GROUPS
 RSS_GROWTH_KIB_MAX = 64 << 10 if not rig.SANITIZER else 512 << 10
 
 
@@ -48,22 +59,38 @@ class Tally:
             self.own += response.status >= 400
 
 
-def one(target, case, way, tally):
-    """None, or what went wrong."""
+def ways_of(case):
+    return FLOOD_WAYS if case.group == "h2-flood" else WAYS
+
+
+def send_and_judge(target, case, way, tally):
+    """(None or what went wrong, KiB the process grew by)"""
     _, secure, split = way
     before = target.rss_kib()
-    sending = observe.run(target, case, secure, split)
+    if case.group == "h2-flood":
+        problem, sending, grown = h2_flood_run.one(target, case, secure)
+        tally.add(sending)
+        return problem, grown
+    observer, judged = (h2_observe, h2_judge) if case.group == "h2" else (observe, judge)
+    sending = observer.run(target, case, secure, split)
     try:
-        held, why = judge.verdict(target, case, sending)
+        _, problem = judged.verdict(target, case, sending)
         tally.add(sending)
     finally:
         sending.end()
+    return problem, target.rss_kib() - before if target.running() else 0
+
+
+def one(target, case, way, tally):
+    """None, or what went wrong."""
+    problem, grown = send_and_judge(target, case, way, tally)
     if not target.running():
         return "the process ended"
-    problem = why or clean_request(target)
-    if problem is None and target.rss_kib() - before > RSS_GROWTH_KIB_MAX:
-        problem = f"memory grew by {target.rss_kib() - before} KiB"
-    del held
+    problem = problem or clean_request(target)
+    if problem is None and case.group in h2_cases.GROUPS:
+        problem = h2_observe.clean_request(target)
+    if problem is None and grown > RSS_GROWTH_KIB_MAX:
+        problem = f"memory grew by {grown} KiB"
     return problem
 
 
@@ -86,59 +113,80 @@ def check_log(target, tally):
     return f"access log: refused without a reason: {silent[:2]}" if silent else None
 
 
-def main():
+def run(target, chosen, first_only=False):
+    """Prints a line for each case; (problems of each case that has some, by way; the tally)."""
+    failed, tally = {}, Tally()
+    for case in chosen:
+        problems = {}
+        for way in ways_of(case):
+            try:
+                problem = one(target, case, way, tally)
+            except (OSError, AssertionError, rig.h1.Cut, rig.h1.Malformed, rig.h1.Gone) as error:
+                problem = f"{type(error).__name__}: {error}"
+            if problem:
+                problems[way[0]] = problem
+            if not target.running() or (problem and first_only):
+                break
+        if problems:
+            failed[case.id] = problems
+            for way, problem in problems.items():
+                print(f"not ok {case.group} {case.id} [{way}] {problem}")
+        else:
+            print(f"ok {case.group} {case.id}: {'/'.join(case.classes)}")
+        sys.stdout.flush()
+        if not target.running():
+            break
+    return failed, tally
+
+
+def parsed():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("group", nargs="*")
     parser.add_argument("--case", action="append")
     parser.add_argument("--target", choices=targets.ALL, default="sluice")
+    parser.add_argument("--results", metavar="FILE")
+    parser.add_argument("--write-table", metavar="FILE")
     options = parser.parse_args()
-    unknown = set(options.group) - set(cases.GROUPS)
+    unknown = set(options.group) - set(GROUPS)
     if unknown:
         parser.error(f"no group {', '.join(unknown)}")
-    chosen = cases.load(options.group or cases.GROUPS, options.case)
+    groups = options.group or GROUPS
+    chosen = cases.load(groups, options.case) + h2_cases.load(groups, options.case)
     if not chosen:
         parser.error("no such case")
+    return options, chosen
+
+
+def main():
+    options, chosen = parsed()
+    if options.write_table:
+        return result_table.write(options.write_table, chosen)
     kit = rig.Rig()
-    failed, tally = [], Tally()
+    afterwards, failed = [], {}
     try:
         target = targets.ALL[options.target](kit)
-        print(f"1..{len(chosen)} cases against {target.name}, {len(WAYS)} ways each")
-        for case in chosen:
-            problems = {}
-            for way in WAYS:
-                try:
-                    problem = one(target, case, way, tally)
-                except (OSError, AssertionError, rig.h1.Cut, rig.h1.Malformed, rig.h1.Gone) as error:
-                    problem = f"{type(error).__name__}: {error}"
-                if problem:
-                    problems[way[0]] = problem
-                if not target.running():
-                    break
-            if problems:
-                failed.append(case.id)
-                for way, problem in problems.items():
-                    print(f"not ok {case.group} {case.id} [{way}] {problem}")
-            else:
-                print(f"ok {case.group} {case.id}: {'/'.join(case.classes)}")
-            sys.stdout.flush()
-            if not target.running():
-                break
+        print(f"1..{len(chosen)} cases against {target.name}")
+        failed, tally = run(target, chosen, first_only=bool(options.results))
         problem = check_log(target, tally) if target.running() else "the proxy ended"
         if problem:
-            failed.append("afterwards")
+            afterwards.append("afterwards")
             print("not ok " + problem)
-        if failed:
+        if failed or problem:
             kit.dump()
     finally:
         try:
             kit.close()
         except AssertionError as error:
-            failed.append("at the end")
+            afterwards.append("at the end")
             print(f"not ok at the end: {error}")
-    print(f"{len(chosen) - len([f for f in failed if f in {c.id for c in chosen}])} of {len(chosen)} "
-          f"cases hold" + (f"; failed: {', '.join(failed)}" if failed else ""))
-    return 1 if failed and options.target == "sluice" else 0
+    names = [*failed, *afterwards]
+    print(f"{len(chosen) - len(failed)} of {len(chosen)} cases hold"
+          + (f"; failed: {', '.join(names)}" if names else ""))
+    if options.results:
+        with open(options.results, "w", encoding="utf-8") as out:
+            json.dump(failed, out)
+    return 1 if names and options.target == "sluice" else 0
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ http {{
   uwsgi_temp_path {dir}/f4; scgi_temp_path {dir}/f5;
   proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
   proxy_set_header X-Request-ID $request_id; proxy_set_header X-Forwarded-For $remote_addr;
-  proxy_request_buffering off; client_header_timeout 3s; client_body_timeout 3s;
+  proxy_request_buffering off; client_header_timeout 3s; client_body_timeout 3s; send_timeout 5s;
   upstream up {{ server {up}; keepalive 16; }}
   server {{
-    listen 127.0.0.1:{clear}; listen 127.0.0.1:{tls} ssl;
+    listen 127.0.0.1:{clear}; listen 127.0.0.1:{clear_h2} http2;
+    listen 127.0.0.1:{tls} ssl http2;
     ssl_certificate {cert}; ssl_certificate_key {key};
     location /admin {{ return 403; }}
     location = /api {{ rewrite ^ / break; proxy_pass http://up; }}
@@ -41,7 +42,7 @@ defaults
     option forwardfor
 frontend in
     bind 127.0.0.1:{clear}
-    bind 127.0.0.1:{tls} ssl crt {pem}
+    bind 127.0.0.1:{tls} ssl crt {pem} alpn h2,http/1.1
     http-request normalize-uri path-merge-slashes
     http-request normalize-uri path-strip-dotdot
     unique-id-format %[uuid()]
@@ -57,7 +58,10 @@ backend up
 
 
 class Target:
-    """A front end before `self.up`, in clear text on `clear` and over TLS on `tls`."""
+    """A front end before `self.up`, in clear text on `clear` and over TLS on `tls`.
+
+    HTTP/2 is spoken on `tls` by ALPN and on `clear_h2` with prior knowledge.
+    """
 
     def __init__(self, kit):
         self.rig = kit
@@ -65,6 +69,7 @@ class Target:
         self.up = kit.upstream()
         self.site = kit.cert("site", ["a.test", "open.test", "mtls.test", "*.wild.test"])
         self.clear, self.tls = kit.port(), kit.port()
+        self.clear_h2 = self.clear
         self.context = certs.client_context()
 
     def rss_kib(self):
@@ -132,7 +137,7 @@ class Front(Target):
         path = self.rig.path(self.name + ".conf")
         with open(path, "w") as out:
             out.write(template.format(
-                dir=self.rig.dir, clear=self.clear, tls=self.tls, up=self.up.address,
+                dir=self.rig.dir, clear=self.clear, clear_h2=self.clear_h2, tls=self.tls, up=self.up.address,
                 cert=self.site.cert, key=self.site.key,
                 user="user root;" if os.getuid() == 0 else "", **more))
         return path
@@ -143,6 +148,7 @@ class Nginx(Front):
 
     def __init__(self, kit):
         super().__init__(kit)
+        self.clear_h2 = kit.port()  # This nginx cannot tell the two apart on one port.
         self.started(["nginx", "-p", kit.dir, "-c", self.fill(NGINX), "-e", kit.path("front.error.log")])
 
 

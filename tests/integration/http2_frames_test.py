@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+"""HTTP/2 frame by frame: what a client may do although few do it, and what ends a connection."""
+import os
+import re
+import sys
+import time
+import types
+import unittest  # noqa: F401
+
+import _path  # noqa: F401
+import rig
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "security"))
+import h2_frames as h2  # noqa: E402
+import h2_observe       # noqa: E402
+
+
+class Http2FramesTest(rig.FleetTest):
+    @classmethod
+    def prepare(cls):
+        cls.upstream = cls.rig.upstream()
+        cls.port = cls.rig.port()
+        cls.rig.apply(rig.document(rig.service(
+            cls.port, [rig.route("all", [cls.upstream])], timeouts={"header": "1s"})))
+
+    def setUp(self):
+        super().setUp()
+        target = types.SimpleNamespace(host=self.proxy.host, clear_h2=self.port)
+        self.client = h2_observe.H2Sending(target, False)
+        self.addCleanup(self.client.end)
+
+    def answered(self, stream):
+        return self.client.wait(lambda: self.client.stream(stream).ended) and \
+            self.client.stream(stream).status
+
+    def test_a_head_in_many_frames_and_single_bytes(self):
+        block = h2.head_block() + h2.literal("x-long", "y" * 100) * 20
+        cut = [block[i:i + 500] for i in range(0, len(block), 500)]
+        frames = h2.frame(h2.HEADERS, h2.END_STREAM, 1, cut[0])
+        for i, part in enumerate(cut[1:], 2):
+            frames += h2.frame(h2.CONTINUATION, h2.END_HEADERS if i == len(cut) else 0, 1, part)
+        self.client.send(frames, 1)
+        self.assertEqual(self.answered(1), 200, self.client.saw())
+
+    def test_a_malformed_head_leaves_no_deadline_behind(self):
+        self.client.send(h2.request(1, more=h2.literal("connection", "close")))
+        self.assertTrue(self.client.wait(lambda: self.client.stream(1).reset is not None))
+        time.sleep(1.5)  # The deadline of a head is 1 s.
+        self.client.send(h2.request(3))
+        self.assertEqual(self.answered(3), 200, self.client.saw())
+
+    def test_a_stream_that_was_passed_over_stays_closed(self):
+        self.client.send(h2.request(5))
+        self.assertEqual(self.answered(5), 200)
+        self.client.send(h2.request(3))
+        self.assertTrue(self.client.wait(lambda: self.client.closed))
+        self.assertEqual(self.client.goaway(), h2.PROTOCOL_ERROR)
+
+    def test_abuse_winds_the_connection_down_and_open_streams_end_well(self):
+        self.client.send(h2.request(1, method="POST", end=False))
+        # Three quarters of 200, and less than all.
+        self.client.send(h2.settings() * 170)
+        self.assertTrue(self.client.wait(lambda: self.client.goaways))
+        self.assertEqual(self.client.goaways, [(1, h2.ENHANCE_YOUR_CALM)])
+        rig.wait_for("the metric", lambda: re.search(r"sluice_http2_abuse_total{.*} [1-9]",
+                                                     self.proxy.metrics()))
+        self.client.send(h2.request(3, "/after-goaway"))
+        self.client.send(h2.frame(h2.DATA, h2.END_STREAM, 1, b"the end"))
+        self.assertEqual(self.answered(1), 200, self.client.saw())
+        self.assertTrue(self.client.wait(lambda: self.client.closed))
+        self.assertNotIn("/after-goaway", [q.target for q in self.upstream.requests])
+
+    def test_many_requests_taken_back_at_once_harm_nobody(self):
+        for first in range(1, 20000, 400):
+            self.client.send(b"".join(
+                h2.request(n) + h2.frame(h2.RST_STREAM, 0, n, b"\0\0\0\x08")
+                for n in range(first, first + 400, 2)))
+            if self.client.closed:
+                break
+        self.assertTrue(self.client.closed)
+        self.assertEqual(self.client.goaway(), h2.ENHANCE_YOUR_CALM)
+        self.assertTrue(self.proxy.running())
+
+
+if __name__ == "__main__":
+    rig.main()

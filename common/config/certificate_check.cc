@@ -1,5 +1,6 @@
 #include "common/config/certificate.h"
 #include "common/config/checks.h"
+#include "common/config/ocsp.h"
 #include "common/config/words.h"
 
 namespace sluice::config {
@@ -19,6 +20,9 @@ void CheckCertificate(const v1::Certificate& certificate, ResourceErrors errors)
   // Without a chain, only what is wrong with the key itself could be said.
   const absl::Status key = CheckKey(certificate.chain_pem(), certificate.key_pem());
   if (chain.ok() && !key.ok()) errors.Add("key_pem", std::string(key.message()));
+  if (!chain.ok() || certificate.ocsp_der().empty()) return;
+  const auto ocsp = DescribeOcspResponse(certificate.chain_pem(), certificate.ocsp_der());
+  if (!ocsp.ok()) errors.Add("ocsp_der", std::string(ocsp.status().message()));
 }
 
 }  // namespace sluice::config

@@ -1,17 +1,35 @@
 #include <unordered_set>
 
 #include "common/base/address.h"
+#include "common/config/certificate.h"
 #include "common/config/checks.h"
 #include "common/config/words.h"
 
 namespace sluice::config {
 namespace {
 
+void CheckClientAuth(const v1::ListenerTls& tls, ResourceErrors* errors) {
+  if (!tls.has_client_auth()) return;
+  const v1::ClientAuth& auth = tls.client_auth();
+  if (!tls.enabled()) {
+    errors->Add("tls.client_auth",
+                "without TLS nobody is asked for a certificate; enable TLS or remove client_auth");
+  }
+  if (!v1::ClientAuth::Mode_IsValid(auth.mode())) {
+    errors->Add("tls.client_auth.mode",
+                fmt::format("mode {} is not known; use required or optional",
+                            static_cast<int>(auth.mode())));
+  }
+  const absl::Status status = CheckCaBundle(auth.ca_pem());
+  if (!status.ok()) errors->Add("tls.client_auth.ca_pem", std::string(status.message()));
+}
+
 void CheckTls(const v1::ListenerTls& tls, const Known& known, ResourceErrors* errors) {
   if (!tls.min_version().empty() && tls.min_version() != "1.2" && tls.min_version() != "1.3") {
     errors->Add("tls.min_version",
                 fmt::format("'{}' is not supported; use 1.2 or 1.3", tls.min_version()));
   }
+  CheckClientAuth(tls, errors);
   if (!tls.enabled()) return;
   if (tls.certificates().empty()) {
     errors->Add("tls.certificates", "TLS needs a certificate; give cert_path and key_path");

@@ -240,6 +240,20 @@ TEST(ValidateTest, Listener) {
             [](Parts* parts) { parts->listener.mutable_tls()->add_certificates("/c.pem"); });
   ExpectOne("tls.min_version", "1.2 or 1.3",
             [](Parts* parts) { parts->listener.mutable_tls()->set_min_version("1.1"); });
+  const auto auth = [](Parts* parts) {
+    v1::ClientAuth* made = parts->listener.mutable_tls()->mutable_client_auth();
+    made->set_ca_pem(CertificatePair().chain_pem);
+    return made;
+  };
+  EXPECT_THAT(ErrorsAfter([&](Parts* parts) { auth(parts); }), testing::IsEmpty());
+  ExpectOne("tls.client_auth.ca_pem", "no certificate found",
+            [&](Parts* parts) { auth(parts)->clear_ca_pem(); });
+  ExpectOne("tls.client_auth.mode", "required or optional",
+            [&](Parts* parts) { auth(parts)->set_mode(static_cast<v1::ClientAuth::Mode>(7)); });
+  ExpectOne("tls.client_auth", "without TLS", [&](Parts* parts) {
+    auth(parts);
+    parts->listener.mutable_tls()->set_enabled(false);
+  });
   ExpectOne("trusted_proxies[0]", "10.0.0.0/8",
             [](Parts* parts) { parts->listener.set_trusted_proxies(0, "10.1.0.0/8"); });
   ExpectOne("proxy_protocol.trusted", "addresses of the load balancers",
@@ -430,6 +444,8 @@ TEST(ValidateTest, Certificates) {
   ExpectOne("key_pem", "does not belong",
             [](Parts* parts) { parts->certificate.set_key_pem(MakeSelfSigned().key_pem); });
   ExpectOne("key_pem", "no private key", [](Parts* parts) { parts->certificate.clear_key_pem(); });
+  ExpectOne("ocsp_der", "no OCSP response",
+            [](Parts* parts) { parts->certificate.set_ocsp_der("x"); });
 }
 
 // Private keys must not leak through messages.

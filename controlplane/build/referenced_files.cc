@@ -7,6 +7,7 @@
 
 #include "common/base/file.h"
 #include "common/config/certificate.h"
+#include "common/config/ocsp.h"
 
 namespace sluice::build {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using yaml::Mention;
 using yaml::Quoted;
 
-// The authorities of all upstreams together: each carries its own copy.
+// The authorities of all services and upstreams together: each carries its own copy.
 constexpr size_t kAuthorityBytesMax = 32 * 1024 * 1024;
 constexpr int64_t kExpiresSoonSeconds = 30 * 24 * 60 * 60;
 
@@ -86,6 +87,7 @@ std::vector<v1::Certificate> ReferencedFiles::ReadCertificates(const yaml::Draft
     certificate.set_chain_pem(*chain);
     certificate.set_key_pem(*key);
     CheckExpiry(certificate, files.certificate);
+    if (files.ocsp) ReadOcsp(*files.ocsp, &certificate);
   }
   return certificates;
 }
@@ -109,32 +111,68 @@ void ReferencedFiles::CheckExpiry(const v1::Certificate& certificate, const Ment
   }
 }
 
+void ReferencedFiles::ReadOcsp(const Mention& mention, v1::Certificate* certificate) {
+  const std::string* der = Read(mention);
+  if (der == nullptr) return;
+  const auto facts = config::DescribeOcspResponse(certificate->chain_pem(), *der);
+  if (!facts.ok()) {
+    problems_->Error(mention.place, mention.path,
+                     fmt::format("{}: {}", Quoted(mention.text), Text(facts.status())));
+    return;
+  }
+  certificate->set_ocsp_der(*der);
+  const int64_t now = options_.now_unix != 0 ? options_.now_unix : std::time(nullptr);
+  if (facts->next_update_unix <= now) {
+    problems_->Warn(mention.place, mention.path,
+                    fmt::format("{} expired on {} and is not stapled; fetch a new OCSP response",
+                                Quoted(mention.text), DateOf(facts->next_update_unix)));
+  } else if (facts->this_update_unix > now) {
+    problems_->Warn(mention.place, mention.path,
+                    fmt::format("{} is not valid before {} and is not stapled until then",
+                                Quoted(mention.text), DateOf(facts->this_update_unix)));
+  } else if (!facts->good) {
+    problems_->Warn(mention.place, mention.path,
+                    fmt::format("{} does not say that the certificate is good; clients will refuse "
+                                "it, replace the certificate",
+                                Quoted(mention.text)));
+  }
+}
+
+const std::string* ReferencedFiles::ReadAuthority(const Mention& mention) {
+  const std::string* pem = Read(mention);
+  if (pem == nullptr) return nullptr;
+  const auto [known, inserted] = authorities_.emplace(mention.text, false);
+  if (inserted) {
+    const absl::Status status = config::CheckCaBundle(*pem);
+    known->second = status.ok();
+    if (!status.ok()) {
+      problems_->Error(mention.place, mention.path,
+                       fmt::format("{}: {}", Quoted(mention.text), Text(status)));
+    }
+  }
+  if (!known->second) return nullptr;
+  const bool fitted = authority_bytes_ <= kAuthorityBytesMax;
+  authority_bytes_ += pem->size();
+  if (authority_bytes_ <= kAuthorityBytesMax) return pem;
+  if (fitted) {
+    problems_->Error(mention.place, mention.path,
+                     "the authorities of all services and upstreams together exceed 32 MiB; name "
+                     "fewer in a file");
+  }
+  return nullptr;
+}
+
 void ReferencedFiles::ReadAuthorities(yaml::Draft* draft) {
-  // Thousands of upstreams may share one bundle.
-  std::unordered_map<std::string, bool> checked;
-  size_t bytes = 0;
+  for (yaml::ServiceDraft& service : draft->services) {
+    if (!service.client_ca) continue;
+    const std::string* pem = ReadAuthority(*service.client_ca);
+    if (pem == nullptr) continue;
+    service.listener.mutable_tls()->mutable_client_auth()->set_ca_pem(*pem);
+  }
   for (yaml::UpstreamDraft& upstream : draft->upstreams) {
     if (!upstream.ca) continue;
-    const std::string* pem = Read(*upstream.ca);
-    if (pem == nullptr) continue;
-    const auto [known, inserted] = checked.emplace(upstream.ca->text, false);
-    if (inserted) {
-      const absl::Status status = config::CheckCaBundle(*pem);
-      known->second = status.ok();
-      if (!status.ok()) {
-        problems_->Error(upstream.ca->place, upstream.ca->path,
-                         fmt::format("{}: {}", Quoted(upstream.ca->text), Text(status)));
-      }
-    }
-    if (!known->second) continue;
-    bytes += pem->size();
-    if (bytes > kAuthorityBytesMax) {
-      problems_->Error(
-          upstream.ca->place, upstream.ca->path,
-          "the authorities of all upstreams together exceed 32 MiB; name fewer in a file");
-      return;
-    }
-    upstream.cluster.mutable_tls()->set_ca_pem(*pem);
+    const std::string* pem = ReadAuthority(*upstream.ca);
+    if (pem != nullptr) upstream.cluster.mutable_tls()->set_ca_pem(*pem);
   }
 }
 

@@ -1,5 +1,5 @@
-// The files a document names: certificates, keys, authorities. Read once each, checked, and told at
-// the line that names them when they are no good.
+// The files a document names: certificates, keys, OCSP responses, authorities. Read once each,
+// checked, and told at the line that names them when they are no good.
 #pragma once
 
 #include <optional>
@@ -23,7 +23,7 @@ class ReferencedFiles {
   // The certificates that can be used; the others are errors, expiry is a warning.
   std::vector<v1::Certificate> ReadCertificates(const yaml::Draft& draft);
 
-  // Fills `ca_pem` of the upstreams that name authorities.
+  // Fills `ca_pem` of the services and upstreams that name authorities.
   void ReadAuthorities(yaml::Draft* draft);
 
  private:
@@ -31,12 +31,19 @@ class ReferencedFiles {
   const std::string* Read(const yaml::Mention& mention);
   absl::StatusOr<std::string> Load(const std::string& path) const;
   void CheckExpiry(const v1::Certificate& certificate, const yaml::Mention& mention);
+  // Fills `ocsp_der`.
+  void ReadOcsp(const yaml::Mention& mention, v1::Certificate* certificate);
+  // The content of a file of authorities; null after an error.
+  const std::string* ReadAuthority(const yaml::Mention& mention);
 
   const v1::Document& document_;
   const BuildOptions& options_;
   yaml::Problems* const problems_;
   std::unordered_map<std::string, const std::string*> sent_along_;
   std::unordered_map<std::string, absl::StatusOr<std::string>> loaded_;
+  // Thousands of upstreams may share one bundle. False: it is no good, which was said.
+  std::unordered_map<std::string, bool> authorities_;
+  size_t authority_bytes_ = 0;
 };
 
 }  // namespace sluice::build

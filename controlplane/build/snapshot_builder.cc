@@ -160,6 +160,10 @@ std::vector<std::string> ReferencedPaths(const v1::Document& document) {
   for (const yaml::CertificateFiles& files : draft.certificates) {
     paths.push_back(files.certificate.text);
     paths.push_back(files.key.text);
+    if (files.ocsp) paths.push_back(files.ocsp->text);
+  }
+  for (const yaml::ServiceDraft& service : draft.services) {
+    if (service.client_ca) paths.push_back(service.client_ca->text);
   }
   for (const yaml::UpstreamDraft& upstream : draft.upstreams) {
     if (upstream.ca) paths.push_back(upstream.ca->text);

@@ -53,12 +53,16 @@ SourceMap MapSources(const yaml::Draft& draft, const yaml::Problems& problems) {
     const std::string key = KeyOf(v1::RESOURCE_KIND_CERTIFICATE, files.certificate.text);
     entries.Add(key, files.certificate.place);
     entries.Add(key + "#key_pem", files.key.place);
+    if (files.ocsp) entries.Add(key + "#ocsp_der", files.ocsp->place);
     certificates.emplace(files.certificate.text, files.certificate.place);
   }
   for (const yaml::ServiceDraft& service : draft.services) {
     const std::string listener = KeyOf(v1::RESOURCE_KIND_LISTENER, service.name.text);
     entries.Add(listener, service.name.place);
     entries.AddFields(listener, service.listener_places);
+    if (service.client_ca) {
+      entries.Add(listener + "#tls.client_auth.ca_pem", service.client_ca->place);
+    }
     const auto& names = service.listener.tls().certificates();
     for (int i = 0; i < names.size(); ++i) {
       entries.Add(fmt::format("{}#tls.certificates[{}]", listener, i), certificates[names[i]]);

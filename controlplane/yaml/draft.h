@@ -28,6 +28,7 @@ struct Mention {
 struct CertificateFiles {
   Mention certificate;
   Mention key;
+  std::optional<Mention> ocsp;
 };
 
 struct UpstreamDraft {
@@ -39,12 +40,13 @@ struct UpstreamDraft {
 };
 
 struct ServiceDraft {
-  v1::Listener listener;
+  v1::Listener listener;  // Without client_auth.ca_pem.
   v1::RouteTable routes;
   Mention name;
   FieldPlaces listener_places;
   FieldPlaces route_places;
   std::vector<Mention> route_names;  // One for each route.
+  std::optional<Mention> client_ca;
 };
 
 struct TestDraft {

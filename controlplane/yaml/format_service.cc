@@ -9,6 +9,18 @@ namespace {
 
 constexpr int64_t kDayMs = 24 * 60 * 60 * 1000;
 constexpr Choice kTlsVersions[] = {{"1.2"}, {"1.3"}};
+constexpr Choice kClientAuthModes[] = {{"required", v1::ClientAuth::REQUIRED},
+                                       {"optional", v1::ClientAuth::OPTIONAL}};
+
+// Of a service's only certificate and of each of several.
+constexpr Key kOcspPath = {
+    .name = "ocsp_path",
+    .doc =
+        "DER file of the OCSP response that is stapled to the certificate while it is valid. Read "
+        "by the controller, again whenever it changes.",
+    .example = "'/etc/sluice/www.ocsp'",
+    .without = "nothing is stapled",
+    .check = CheckFile};
 
 constexpr Key kCertificateKeys[] = {
     {.name = "cert_path",
@@ -21,6 +33,7 @@ constexpr Key kCertificateKeys[] = {
      .example = "'/etc/sluice/www.key'",
      .required = true,
      .check = CheckFile},
+    kOcspPath,
 };
 
 }  // namespace
@@ -31,6 +44,29 @@ const constinit Block kCertificate = {
     .keys = kCertificateKeys};
 
 namespace {
+
+constexpr Key kClientAuthKeys[] = {
+    {.name = "mode",
+     .kind = KeyKind::kChoice,
+     .doc = "`required`: a client without a certificate that can be verified is refused in the "
+            "handshake. `optional`: it may have none, but none that cannot be verified.",
+     .example = "'optional'",
+     .field = "mode",
+     .initial = "required",
+     .choices = kClientAuthModes},
+    {.name = "ca_path",
+     .doc = "PEM file of the authorities whose certificates are accepted. Read by the controller.",
+     .example = "'/etc/sluice/clients-ca.pem'",
+     .required = true,
+     .check = CheckFile},
+};
+constexpr Block kClientAuth = {
+    .title = "services[].tls.client_auth",
+    .doc =
+        "Asks clients for certificates (mutual TLS). Upstreams learn whose it is from "
+        "`X-Forwarded-Client-Cert`, the access log from `client_cert_subject`.",
+    .message = v1::ClientAuth::descriptor,
+    .keys = kClientAuthKeys};
 
 constexpr Key kTlsKeys[] = {
     {.name = "enabled",
@@ -50,6 +86,7 @@ constexpr Key kTlsKeys[] = {
      .example = "'/path/to/key.pem'",
      .without = "see certificates",
      .check = CheckFile},
+    kOcspPath,
     {.name = "certificates",
      .kind = KeyKind::kBlocks,
      .doc =
@@ -65,6 +102,13 @@ constexpr Key kTlsKeys[] = {
      .field = "min_version",
      .initial = "1.2",
      .choices = kTlsVersions},
+    {.name = "client_auth",
+     .kind = KeyKind::kBlock,
+     .doc = "Certificates asked of clients.",
+     .example = "{ca_path: '/etc/sluice/clients-ca.pem'}",
+     .field = "client_auth",
+     .without = "clients are not asked for one",
+     .block = &kClientAuth},
 };
 constexpr Block kTls = {.title = "services[].tls",
                         .doc = "TLS towards clients. Left out, the service speaks clear text.",

@@ -11,12 +11,15 @@ constexpr Choice kLogLevels[] = {{"trace"}, {"debug"}, {"info"}, {"warn"}, {"err
 
 // The fields of an access log line, in the order of docs/reference/log-fields.md.
 constexpr Choice kLogFields[] = {
-    {"time"},       {"request_id"},  {"trace_id"},      {"client"},         {"peer"},
-    {"method"},     {"scheme"},      {"host"},          {"path"},           {"query"},
-    {"protocol"},   {"status"},      {"service"},       {"route"},          {"upstream"},
-    {"endpoint"},   {"attempts"},    {"request_bytes"}, {"response_bytes"}, {"duration_ms"},
-    {"connect_ms"}, {"upstream_ms"}, {"failure"},       {"user_agent"},     {"referer"},
-    {"version"},
+    {"time"},          {"request_id"},     {"trace_id"},
+    {"client"},        {"peer"},           {"client_cert_subject"},
+    {"method"},        {"scheme"},         {"host"},
+    {"path"},          {"query"},          {"protocol"},
+    {"status"},        {"service"},        {"route"},
+    {"upstream"},      {"endpoint"},       {"attempts"},
+    {"request_bytes"}, {"response_bytes"}, {"duration_ms"},
+    {"connect_ms"},    {"upstream_ms"},    {"failure"},
+    {"user_agent"},    {"referer"},        {"version"},
 };
 
 constexpr Key kServerKeys[] = {

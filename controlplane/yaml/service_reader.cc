@@ -31,6 +31,11 @@ std::string RespondProblem(const v1::Respond& respond) {
                      kBodyBytesMax);
 }
 
+std::optional<Mention> MaybeMention(YamlNode node, const Path& path) {
+  if (!IsText(node)) return std::nullopt;
+  return MentionOf(node, path);
+}
+
 std::string RedirectProblem(const v1::Redirect& redirect) {
   const uint32_t status = redirect.status();
   if (status == 304 || status == 305 || status == 306) {
@@ -60,7 +65,7 @@ void ServiceReader::Read(YamlNode node, const Path& path) {
   if (node.kind() != NodeKind::kMapping) return;
   service.name = MentionOf(found, path, "name");
   CheckLimits(found.value("limits"), Path(path, "limits"), service.listener.mutable_limits());
-  ReadTls(found.value("tls"), Path(path, "tls"), &service.listener);
+  ReadTls(found.value("tls"), Path(path, "tls"), &service);
   if (const YamlNode routes = found.value("routes"))
     ReadRoutes(routes, Path(path, "routes"), &service);
   if (service.name.text.empty() || !NoteName(service.name, "service", &services_seen_)) return;
@@ -79,10 +84,12 @@ void ServiceReader::CheckLimits(YamlNode node, const Path& path, v1::DownstreamL
   }
 }
 
-void ServiceReader::ReadTls(YamlNode node, const Path& path, v1::Listener* listener) {
+void ServiceReader::ReadTls(YamlNode node, const Path& path, ServiceDraft* service) {
   if (!node || node.kind() != NodeKind::kMapping) return;
+  v1::Listener* const listener = &service->listener;
   const YamlNode certificate = ValueOf(node, "cert_path");
   const YamlNode key = ValueOf(node, "key_path");
+  const YamlNode ocsp = ValueOf(node, "ocsp_path");
   if (static_cast<bool>(certificate) != static_cast<bool>(key)) {
     const YamlNode given = certificate ? certificate : key;
     problems_->Error(
@@ -90,30 +97,45 @@ void ServiceReader::ReadTls(YamlNode node, const Path& path, v1::Listener* liste
         fmt::format("'{}' is missing beside it", certificate ? "key_path" : "cert_path"));
   } else if (IsText(certificate) && IsText(key)) {
     AddCertificate(MentionOf(certificate, Path(path, "cert_path")),
-                   MentionOf(key, Path(path, "key_path")), listener);
+                   MentionOf(key, Path(path, "key_path")),
+                   MaybeMention(ocsp, Path(path, "ocsp_path")), listener);
+  } else if (ocsp && !certificate) {
+    problems_->Error(ocsp.place(), Path(path, "ocsp_path").ToString(),
+                     "'cert_path' is missing beside it");
   }
   const YamlNode list = ValueOf(node, "certificates");
-  const Path list_path(path, "certificates");
-  if (list && reader_->ExpectList(list, list_path)) {
-    size_t index = 0;
-    for (YamlNode item = list.first(); item; item = item.next_in(list), ++index) {
-      const Path item_path(list_path, index);
-      const Found found = reader_->Read(kCertificate, item, item_path, nullptr, nullptr, "");
-      if (!found.valid()) continue;
-      AddCertificate(MentionOf(found, item_path, "cert_path"),
-                     MentionOf(found, item_path, "key_path"), listener);
-    }
-  }
+  if (list) ReadCertificates(list, Path(path, "certificates"), listener);
   if (listener->tls().enabled() && !certificate && !key && !list) {
     problems_->Error(node.place(), path.ToString(),
                      "TLS needs a certificate; give 'cert_path' and 'key_path'");
   }
+  if (const YamlNode auth = ValueOf(node, "client_auth")) {
+    service->client_ca =
+        MaybeMention(ValueOf(auth, "ca_path"), Path(Path(path, "client_auth"), "ca_path"));
+    if (!listener->tls().enabled()) {
+      problems_->Error(auth.place(), Path(path, "client_auth").ToString(),
+                       "without TLS nobody is asked for a certificate; enable TLS or remove it");
+    }
+  }
+}
+
+void ServiceReader::ReadCertificates(YamlNode list, const Path& path, v1::Listener* listener) {
+  if (!reader_->ExpectList(list, path)) return;
+  size_t index = 0;
+  for (YamlNode item = list.first(); item; item = item.next_in(list), ++index) {
+    const Path item_path(path, index);
+    const Found found = reader_->Read(kCertificate, item, item_path, nullptr, nullptr, "");
+    if (!found.valid()) continue;
+    AddCertificate(MentionOf(found, item_path, "cert_path"),
+                   MentionOf(found, item_path, "key_path"),
+                   MaybeMention(found.value("ocsp_path"), Path(item_path, "ocsp_path")), listener);
+  }
 }
 
 void ServiceReader::AddCertificate(const Mention& certificate, const Mention& key,
-                                   v1::Listener* listener) {
+                                   std::optional<Mention> ocsp, v1::Listener* listener) {
   const auto& known = listener->tls().certificates();
-  const std::string name = certificates_->Add(certificate, key);
+  const std::string name = certificates_->Add(certificate, key, std::move(ocsp));
   if (std::find(known.begin(), known.end(), name) != known.end()) {
     problems_->Error(certificate.place, certificate.path,
                      fmt::format("{} is given twice; remove one", Quoted(name)));

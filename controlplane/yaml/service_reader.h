@@ -30,8 +30,10 @@ class ServiceReader {
   using NamesSeen = std::unordered_map<std::string, Place>;
 
   void CheckLimits(YamlNode node, const Path& path, v1::DownstreamLimits* limits);
-  void ReadTls(YamlNode node, const Path& path, v1::Listener* listener);
-  void AddCertificate(const Mention& certificate, const Mention& key, v1::Listener* listener);
+  void ReadTls(YamlNode node, const Path& path, ServiceDraft* service);
+  void ReadCertificates(YamlNode list, const Path& path, v1::Listener* listener);
+  void AddCertificate(const Mention& certificate, const Mention& key, std::optional<Mention> ocsp,
+                      v1::Listener* listener);
   void ReadRoutes(YamlNode list, const Path& path, ServiceDraft* service);
   void ReadRoute(YamlNode node, const Path& path, ServiceDraft* service, NamesSeen* seen);
   void ReadUpstreams(YamlNode list, const Path& path, v1::Forward* forward, FieldPlaces* places,

@@ -35,20 +35,31 @@ Mention MentionOf(const Found& found, const Path& path, std::string_view key) {
           Path(path, key).ToString()};
 }
 
-std::string CertificateCollector::Add(Mention certificate, Mention key) {
+std::string CertificateCollector::Add(Mention certificate, Mention key,
+                                      std::optional<Mention> ocsp) {
   const std::string name = certificate.text;
   const auto [known, inserted] = by_path_.emplace(name, draft_->certificates.size());
   if (inserted) {
-    draft_->certificates.push_back({std::move(certificate), std::move(key)});
+    draft_->certificates.push_back({std::move(certificate), std::move(key), std::move(ocsp)});
     return name;
   }
-  const Mention& first = draft_->certificates[known->second].key;
-  if (first.text != key.text) {
-    problems_->Error(key.place, key.path,
-                     fmt::format("{} has another key ({}) at {}; one certificate has one key",
-                                 Quoted(name), Quoted(first.text), problems_->Format(first.place)));
+  CertificateFiles& first = draft_->certificates[known->second];
+  Compare(name, first.key, key, "key");
+  if (first.ocsp && ocsp) {
+    Compare(name, *first.ocsp, *ocsp, "OCSP response");
+  } else if (ocsp) {
+    first.ocsp = std::move(ocsp);
   }
   return name;
+}
+
+void CertificateCollector::Compare(const std::string& name, const Mention& known,
+                                   const Mention& given, std::string_view what) {
+  if (known.text == given.text) return;
+  problems_->Error(
+      given.place, given.path,
+      fmt::format("{} has another {} ({}) at {}; one certificate has one {}", Quoted(name), what,
+                  Quoted(known.text), problems_->Format(known.place), what));
 }
 
 void UpstreamReader::ReadShared(YamlNode node, const Path& path) {

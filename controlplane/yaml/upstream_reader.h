@@ -14,10 +14,14 @@ class CertificateCollector {
  public:
   CertificateCollector(Draft* draft, Problems* problems) : draft_(draft), problems_(problems) {}
 
-  // The name of the resource. The same certificate with another key is an error.
-  std::string Add(Mention certificate, Mention key);
+  // The name of the resource. The same certificate with another key, or another OCSP response, is
+  // an error.
+  std::string Add(Mention certificate, Mention key, std::optional<Mention> ocsp = std::nullopt);
 
  private:
+  void Compare(const std::string& name, const Mention& known, const Mention& given,
+               std::string_view what);
+
   Draft* const draft_;
   Problems* const problems_;
   std::unordered_map<std::string, size_t> by_path_;

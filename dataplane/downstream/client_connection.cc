@@ -150,6 +150,10 @@ io::Task<bool> ClientConnection::Handshake() {
       if (co_await wait == io::Wake::kReady) continue;
     }
     stats().tls_handshakes_failed_total.Add();
+    // The alert would be lost if the socket were closed while the client still sends: in TLS 1.3 it
+    // has asked before it knows that its certificate is refused.
+    stream_.DropTls();
+    if (result != -EAGAIN && !stream_.socket().peer().gone()) co_await Linger();
     co_return false;
   }
   stats().tls_handshakes_total.Add();

@@ -4,12 +4,14 @@
 // On the request path; tools/bench measures it whole. One worker's. Deletes itself when it is over.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "dataplane/downstream/service_binding.h"
 #include "dataplane/io/task.h"
 #include "dataplane/proxyproto/header_parser.h"
+#include "dataplane/tls/client_identity.h"
 #include "dataplane/tls/stream.h"
 
 namespace sluice::downstream {
@@ -25,6 +27,11 @@ class ClientConnection {
 
   // For the listener: makes an idle connection go soon, a busy one after its exchanges.
   virtual void WindDown() = 0;
+  // For the listener, when its service is another: winds down where the client was let in by other
+  // certificates than are asked for now.
+  void OnServiceChanged() {
+    if (!admitted()) WindDown();
+  }
   // Ends it now, whatever it does.
   void Kill();
 
@@ -57,11 +64,19 @@ class ClientConnection {
   bool MaySendProxyHeader() const;
   io::Task<bool> ReadProxyHeader();
   io::Task<bool> Handshake();
+  // Who the client is by its certificate; null: it has none, or was not asked.
+  const tls::ClientIdentity* identity() {
+    if (identity_ == nullptr && stream_.encrypted()) {
+      identity_ = tls::IdentifyClient(stream_.ssl());
+    }
+    return identity_.get();
+  }
   // A client that is still sending would meet a reset, and could lose what was said last, if the
   // socket were closed at once (RFC 9112 section 9.6).
   io::Task<void> Linger();
   // The last thing a connection's coroutine does.
   void DeleteSoon();
+  bool winding_down() const { return binding_.winding_down() || !admitted(); }
   std::string_view peer_text() const { return {peer_text_, peer_text_bytes_}; }
   observe::ListenerStats& stats() { return context_.stats.Listener(binding_.service().slot); }
   io::TimerWheel& timers() { return context_.reactor.timers(); }
@@ -79,11 +94,16 @@ class ClientConnection {
  private:
   void SetPeer(const base::IpBytes& ip, uint16_t port);
   proxyproto::HeaderState TakeProxyHeader();
+  bool admitted() const {
+    const tls::ServerContext* context = binding_.service().tls.get();
+    return context == nullptr || context->MayKeep(stream_.ssl());
+  }
   static void Delete(void* connection);
   void Link();
 
   ClientConnection* previous_ = nullptr;
   ClientConnection* next_ = nullptr;
+  std::unique_ptr<const tls::ClientIdentity> identity_;  // Made when it is first wanted.
   int64_t accepted_micros_;
   uint8_t peer_text_bytes_ = 0;
   char peer_text_[46];

@@ -58,7 +58,7 @@ io::Task<void> H1Connection::Serve() {
       in_.Release();
       const runtime::DownstreamTimeouts& timeouts = binding_.service().timeouts;
       io::Millis patience = requests_ == 0 ? timeouts.header : timeouts.keep_alive;
-      if (binding_.winding_down()) patience = kWindDownGrace;
+      if (winding_down()) patience = kWindDownGrace;
       timers().Arm(timer_, patience);
       idle_ = true;
       io::Wait wait;
@@ -164,6 +164,7 @@ exchange::IncomingRequest H1Connection::DescribeRequest() {
   request.peer = peer_;
   request.peer_port = peer_port_;
   request.client_fd = stream_.socket().fd();
+  request.identity = identity();
   request.service = binding_.service_index;
   request.started_micros = scope_->started_micros;
   return request;

@@ -31,7 +31,7 @@ void H1Connection::DecideKeepAlive() {
     std::string_view ignored;
     if (scope_->body_bytes_in == 0 && scope_->body.capacity() == 0) TakeWholeBody(&ignored);
   }
-  keep_alive_ = request.keep_alive && !close_after_ && body_read() && !binding_.winding_down();
+  keep_alive_ = request.keep_alive && !close_after_ && body_read() && !winding_down();
 }
 
 void H1Connection::WriteHeadBytes(const http::ResponseHead& head, io::Buffer* out) {

@@ -43,7 +43,7 @@ void H2Connection::WindDown() { session_.Shutdown(kWindDownGrace); }
 h2::H2Stream* H2Connection::OnOpen(int32_t id) { return new H2Request(*this, session_, id); }
 
 io::Task<void> H2Connection::Serve(std::string begun) {
-  if (binding_.winding_down()) session_.Shutdown(kWindDownGrace);
+  if (winding_down()) session_.Shutdown(kWindDownGrace);
   co_await session_.Run(begun);
   // What a GOAWAY says is lost if the socket is closed while the client still sends.
   if (!stream_.socket().peer().gone()) co_await Linger();

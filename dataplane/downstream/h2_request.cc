@@ -136,6 +136,7 @@ exchange::IncomingRequest H2Request::Describe() const {
   request.peer = connection_.peer_;
   request.peer_port = connection_.peer_port_;
   request.client_fd = connection_.stream_.socket().fd();
+  request.identity = connection_.identity();
   request.service = connection_.binding_.service_index;
   request.started_micros = started_micros_;
   return request;

@@ -35,6 +35,7 @@ void Exchange::Account() {
   record.trace_id = {traceparent_ + 3, kTraceIdChars};
   record.client = client_.ip;
   record.peer = request_.peer_ip;
+  if (request_.identity != nullptr) record.client_cert_subject = request_.identity->subject;
   record.method = request_.head->method_text;
   record.scheme = request_.scheme;
   record.host = host_;

@@ -6,6 +6,7 @@
 
 #include "common/base/address.h"
 #include "dataplane/http/message.h"
+#include "dataplane/tls/client_identity.h"
 
 namespace sluice::exchange {
 
@@ -21,9 +22,10 @@ struct IncomingRequest {
   std::string_view peer_ip;           // Text.
   base::IpBytes peer{};
   uint16_t peer_port = 0;
-  int client_fd = -1;          // The connection's socket.
-  uint32_t service = 0;        // Index into RuntimeConfig::services.
-  int64_t started_micros = 0;  // Monotonic, of the head's first byte.
+  int client_fd = -1;                             // The connection's socket.
+  const tls::ClientIdentity* identity = nullptr;  // By the client's certificate; null: none.
+  uint32_t service = 0;                           // Index into RuntimeConfig::services.
+  int64_t started_micros = 0;                     // Monotonic, of the head's first byte.
 };
 
 }  // namespace sluice::exchange

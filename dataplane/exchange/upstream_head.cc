@@ -22,6 +22,7 @@ bool IsOurs(FieldId id, const UpstreamHead& head) {
     case FieldId::kXForwardedProto:
     case FieldId::kXForwardedHost:
     case FieldId::kXForwardedPrefix:
+    case FieldId::kXForwardedClientCert:
     case FieldId::kXRequestId:
     case FieldId::kTraceparent:
     case FieldId::kXSluice:
@@ -55,6 +56,23 @@ void WriteForwardedFor(const UpstreamHead& head, HeadWriter& writer) {
   }
   writer.Append(head.request.peer_ip);
   writer.Append("\r\n");
+}
+
+// One element for each hop that has shown a certificate, as far as trusted peers tell, ours last.
+void WriteClientCertificate(const UpstreamHead& head, HeadWriter& writer) {
+  std::string_view before = "X-Forwarded-Client-Cert: ";
+  const auto add = [&before, &writer](std::string_view value) {
+    writer.Append(before);
+    writer.Append(value);
+    before = ",";
+  };
+  if (head.peer_trusted) {
+    for (const http::Field& field : head.request.head->fields) {
+      if (field.id == FieldId::kXForwardedClientCert && !field.value.empty()) add(field.value);
+    }
+  }
+  if (head.request.identity != nullptr) add(head.request.identity->forwarded);
+  if (before == ",") writer.Append("\r\n");
 }
 
 // A field of a trusted peer is kept; anybody else's is replaced by what we know.
@@ -96,6 +114,7 @@ size_t BytesBound(const UpstreamHead& head) {
   size_t bytes = 1024 + head.path.size() + head.request.query.size() + head.removed_prefix.size() +
                  2 * head.host.size() + 2 * head.request.authority.size() + head.request_id.size();
   if (head.upgrade != nullptr) bytes += head.upgrade->protocol.size();
+  if (head.request.identity != nullptr) bytes += head.request.identity->forwarded.size();
   for (const http::Field& field : head.request.head->fields) {
     bytes += field.name.size() + field.value.size() + 4;
   }
@@ -127,6 +146,7 @@ void WriteUpstreamHead(const UpstreamHead& head, io::Buffer* out) {
                  writer);
   WriteForwarded("X-Forwarded-Prefix", FieldId::kXForwardedPrefix, head.removed_prefix, head,
                  writer);
+  if (head.peer_trusted || head.request.identity != nullptr) WriteClientCertificate(head, writer);
   writer.Field("traceparent", head.traceparent);
   if (upgrades) WriteUpgrade(*head.upgrade, writer);
   WriteFraming(received, writer);

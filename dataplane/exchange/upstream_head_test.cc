@@ -25,6 +25,7 @@ class UpstreamHeadTest : public testing::Test {
     request.query = "?q=1";
     request.scheme = "https";
     request.peer_ip = "192.0.2.1";
+    request.identity = identity_;
     const UpstreamHead head{.request = request,
                             .path = "/sent",
                             .removed_prefix = "/api",
@@ -40,6 +41,7 @@ class UpstreamHeadTest : public testing::Test {
 
   io::BufferPool pool_;
   http::RequestHead head_;
+  const tls::ClientIdentity* identity_ = nullptr;
 };
 
 TEST_F(UpstreamHeadTest, RewritesTheTargetAndSaysWhoAsked) {
@@ -89,6 +91,25 @@ TEST_F(UpstreamHeadTest, ATrustedPeersFieldsAreExtended) {
   EXPECT_THAT(out, HasSubstr("X-Forwarded-Proto: http\r\n"));
   EXPECT_THAT(out, HasSubstr("X-Forwarded-Host: outer\r\n"));
   EXPECT_THAT(out, HasSubstr("Forwarded: for=1.2.3.4\r\n"));
+}
+
+TEST_F(UpstreamHeadTest, ClientCertificatesAreToldByTrustedPeersAndByUs) {
+  const std::string received =
+      "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Client-Cert: Hash=forged\r\n"
+      "x-forwarded-client-cert: Hash=again\r\nX_Forwarded_Client_Cert: Hash=shadow\r\n\r\n";
+  EXPECT_THAT(Write(received), Not(HasSubstr("Hash=")));
+  EXPECT_THAT(Write(received, true),
+              HasSubstr("\r\nX-Forwarded-Client-Cert: Hash=forged,Hash=again\r\n"));
+  const tls::ClientIdentity identity{.subject = "CN=a", .forwarded = "Hash=ours"};
+  identity_ = &identity;
+  const std::string out = Write(received);
+  EXPECT_THAT(out, HasSubstr("\r\nX-Forwarded-Client-Cert: Hash=ours\r\n"));
+  EXPECT_THAT(out, Not(HasSubstr("forged")));
+  EXPECT_THAT(Write(received, true),
+              HasSubstr("\r\nX-Forwarded-Client-Cert: Hash=forged,Hash=again,Hash=ours\r\n"));
+  const std::string named =
+      Write("GET / HTTP/1.1\r\nHost: a\r\nConnection: x-forwarded-client-cert\r\n\r\n");
+  EXPECT_THAT(named, HasSubstr("\r\nX-Forwarded-Client-Cert: Hash=ours\r\n"));
 }
 
 TEST_F(UpstreamHeadTest, StatesTheFramingOnce) {

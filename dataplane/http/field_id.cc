@@ -43,9 +43,10 @@ constexpr KnownField kKnown[] = {
     {"proxy-authenticate", FieldId::kProxyAuthenticate},
     {"x-forwarded-prefix", FieldId::kXForwardedPrefix},
     {"proxy-authorization", FieldId::kProxyAuthorization},
+    {"x-forwarded-client-cert", FieldId::kXForwardedClientCert},
 };
 
-constexpr size_t kLengthMax = 19;
+constexpr size_t kLengthMax = 23;
 
 // For each length, the run of kKnown that has it: kKnown is sorted by length.
 struct Run {

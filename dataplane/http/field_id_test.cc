@@ -32,6 +32,7 @@ constexpr Known kKnown[] = {
     {"X-Forwarded-Proto", FieldId::kXForwardedProto},
     {"X-Forwarded-Host", FieldId::kXForwardedHost},
     {"X-Forwarded-Prefix", FieldId::kXForwardedPrefix},
+    {"X-Forwarded-Client-Cert", FieldId::kXForwardedClientCert},
     {"X-Request-ID", FieldId::kXRequestId},
     {"traceparent", FieldId::kTraceparent},
     {"tracestate", FieldId::kTracestate},

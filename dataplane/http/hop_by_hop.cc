@@ -31,6 +31,7 @@ Fate FateOf(FieldId id) {
     case FieldId::kExpect:
     case FieldId::kForwarded:
     case FieldId::kHost:
+    case FieldId::kXForwardedClientCert:
     case FieldId::kXForwardedFor:
     case FieldId::kXForwardedHost:
     case FieldId::kXForwardedPrefix:

@@ -43,6 +43,7 @@ enum class FieldId : uint8_t {
   kXForwardedProto,
   kXForwardedHost,
   kXForwardedPrefix,
+  kXForwardedClientCert,
   kXRequestId,
   kTraceparent,
   kTracestate,

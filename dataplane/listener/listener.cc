@@ -37,6 +37,10 @@ void Listener::Update(runtime::WorkerRuntime& runtime, uint32_t service_index) {
   binding_.runtime.emplace(binding_.context, runtime);
   binding_.service_index = service_index;
   MoveGauge(1);
+  for (auto* connection = binding_.connections; connection != nullptr;
+       connection = connection->next()) {
+    connection->OnServiceChanged();
+  }
 }
 
 // Open connections count for the service that has them now.

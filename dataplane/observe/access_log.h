@@ -19,10 +19,11 @@ namespace sluice::observe {
 struct AccessRecord {
   int64_t start_unix_micros = 0;
   std::string_view service, route, upstream, endpoint;
-  std::string_view request_id;  // Safe bytes only.
-  std::string_view trace_id;    // 32 hex digits or empty.
-  std::string_view client;      // Address of the client as trusted hops tell it.
-  std::string_view peer;        // Address of the TCP peer.
+  std::string_view request_id;           // Safe bytes only.
+  std::string_view trace_id;             // 32 hex digits or empty.
+  std::string_view client;               // Address of the client as trusted hops tell it.
+  std::string_view peer;                 // Address of the TCP peer.
+  std::string_view client_cert_subject;  // Empty without a certificate.
   std::string_view method, scheme, host, path, query;  // Path as matched; raw bytes of strangers.
   std::string_view protocol;                           // HTTP/1.0, HTTP/1.1, HTTP/2.
   std::string_view user_agent, referer;

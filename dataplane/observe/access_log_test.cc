@@ -40,6 +40,7 @@ AccessRecord Record() {
   record.request_id = "018f3e2a-7c1b-7def-8a3b-1c2d3e4f5a6b";
   record.client = "203.0.113.7";
   record.peer = "10.0.0.1";
+  record.client_cert_subject = "CN=alice";
   record.method = "GET";
   record.scheme = "https";
   record.host = "www.example.com";
@@ -70,7 +71,8 @@ TEST(LogLineTest, JsonHasAllFieldsInOrder) {
   EXPECT_EQ(line,
             "{\"time\":\"2024-05-01T12:30:45.123Z\","
             "\"request_id\":\"018f3e2a-7c1b-7def-8a3b-1c2d3e4f5a6b\",\"trace_id\":\"\","
-            "\"client\":\"203.0.113.7\",\"peer\":\"10.0.0.1\",\"method\":\"GET\","
+            "\"client\":\"203.0.113.7\",\"peer\":\"10.0.0.1\","
+            "\"client_cert_subject\":\"CN=alice\",\"method\":\"GET\","
             "\"scheme\":\"https\",\"host\":\"www.example.com\",\"path\":\"/users/1\","
             "\"query\":\"page=2\",\"protocol\":\"HTTP/1.1\",\"status\":200,"
             "\"service\":\"api-gateway\",\"route\":\"users\",\"upstream\":\"users-service\","
@@ -96,9 +98,9 @@ TEST(LogLineTest, EveryByteInEveryTextStaysOneValidObject) {
   AccessRecord record;
   for (std::string_view* text :
        {&record.service, &record.route, &record.upstream, &record.endpoint, &record.request_id,
-        &record.trace_id, &record.client, &record.peer, &record.method, &record.scheme,
-        &record.host, &record.path, &record.query, &record.protocol, &record.user_agent,
-        &record.referer}) {
+        &record.trace_id, &record.client, &record.peer, &record.client_cert_subject, &record.method,
+        &record.scheme, &record.host, &record.path, &record.query, &record.protocol,
+        &record.user_agent, &record.referer}) {
     *text = all;
   }
   record.start_unix_micros = -5;

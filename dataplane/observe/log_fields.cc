@@ -14,6 +14,10 @@ constexpr std::array<LogFieldRow, kLogFieldCount> kTable = {{
      "\"4bf92f3577b34da6a3ce929d0e0e4736\""},
     {"client", true, "The client's address, as trusted proxies tell it.", "\"203.0.113.7\""},
     {"peer", true, "The address at the other end of the connection.", "\"10.0.0.1\""},
+    {"client_cert_subject", true,
+     "The subject of the client's certificate, verified; empty without `client_auth`, or where the "
+     "client has none.",
+     "\"CN=alice,O=Example\""},
     {"method", true, "The request method.", "\"GET\""},
     {"scheme", true, "`http` or `https`.", "\"https\""},
     {"host", true, "The host asked for.", "\"www.example.com\""},

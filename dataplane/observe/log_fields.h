@@ -16,6 +16,7 @@ enum class LogField : uint8_t {
   kTraceId,
   kClient,
   kPeer,
+  kClientCertSubject,
   kMethod,
   kScheme,
   kHost,

@@ -38,6 +38,8 @@ std::string_view TextOf(const AccessRecord& record, LogField field) {
       return record.client;
     case LogField::kPeer:
       return record.peer;
+    case LogField::kClientCertSubject:
+      return record.client_cert_subject;
     case LogField::kMethod:
       return record.method;
     case LogField::kScheme:
@@ -273,8 +275,9 @@ size_t LogLineBytesMax(const AccessRecord& record) {
   size_t bytes = 0;
   for (const std::string_view text :
        {record.service, record.route, record.upstream, record.endpoint, record.request_id,
-        record.trace_id, record.client, record.peer, record.method, record.scheme, record.host,
-        record.path, record.query, record.protocol, record.user_agent, record.referer}) {
+        record.trace_id, record.client, record.peer, record.client_cert_subject, record.method,
+        record.scheme, record.host, record.path, record.query, record.protocol, record.user_agent,
+        record.referer}) {
     bytes += std::min(text.size(), kLogValueBytesMax);
   }
   return bytes * kEscapedBytesMax + kFixedBytesMax;

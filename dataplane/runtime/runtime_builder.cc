@@ -26,6 +26,7 @@ std::shared_ptr<const tls::ServerContext> BuildTls(const BuildContext& context,
   options.service = listener.name();
   options.ticket_keys = &context.ticket_keys;
   if (!listener.tls().min_version().empty()) options.min_version = listener.tls().min_version();
+  if (listener.tls().has_client_auth()) options.client_auth = &listener.tls().client_auth();
   for (const std::string& name : listener.tls().certificates()) {
     for (const v1::Certificate& certificate : parsed.certificates) {
       if (certificate.name() == name) options.certificates.push_back(&certificate);

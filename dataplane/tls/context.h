@@ -15,6 +15,7 @@
 #include "dataplane/tls/ticket_keys.h"
 #include "sluice/v1/certificate.pb.h"
 #include "sluice/v1/cluster.pb.h"
+#include "sluice/v1/listener.pb.h"
 
 namespace sluice::tls {
 
@@ -29,9 +30,10 @@ using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
 using SslCtxPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 
 struct ServerContextOptions {
-  std::string service;  // Tickets are bound to it (session id context).
+  std::string service;  // Tickets are bound to it and to `client_auth` (session id context).
   std::vector<const v1::Certificate*> certificates;  // The first is served when no name fits.
   std::string min_version = "1.2";
+  const v1::ClientAuth* client_auth = nullptr;  // Null: clients are not asked for certificates.
   std::vector<std::string> alpn = {"h2", "http/1.1"};
   // Session tickets of all contexts are sealed with these; must outlive the context.
   TicketKeys* ticket_keys = nullptr;
@@ -47,6 +49,9 @@ class ServerContext : public std::enable_shared_from_this<ServerContext> {
   SslPtr NewSession() const;  // In accept state. Never null but for lack of memory.
   // Earliest expiry of its certificates.
   int64_t not_after_unix() const;
+  // Whether a connection from before this context may stay: what was asked of its client is what
+  // is asked now. `ssl` is of another ServerContext; null: clear text.
+  bool MayKeep(const SSL* ssl) const;
 
  private:
   struct Parts;

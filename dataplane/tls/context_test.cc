@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/err.h>
 
 #include <string>
 #include <thread>
@@ -10,84 +9,16 @@
 
 #include "dataplane/tls/session_cache.h"
 #include "dataplane/tls/test_certificates.h"
+#include "dataplane/tls/test_handshake.h"
 
 namespace sluice::tls {
 namespace {
 
 using testing::CertificateSpec;
 using ::testing::HasSubstr;
+using testing::Outcome;
+using testing::Shake;
 using testing::TestCertificate;
-
-struct Outcome {
-  bool client_done = false, server_done = false;
-  std::string client_error, server_error;
-  bool resumed = false;
-  std::string alpn;
-  std::string protocol;
-  std::string cipher;
-  std::string common_name;  // Of the server's certificate.
-  int key_type = 0;
-  std::shared_ptr<SSL_SESSION> session;  // As it stands at the end, with the newest ticket.
-};
-
-bool Wants(SSL* ssl, int result) {
-  const int error = SSL_get_error(ssl, result);
-  return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
-}
-
-// Runs one side as far as it goes; true when it is done or has failed.
-bool Step(SSL* ssl, bool* done, std::string* error) {
-  if (*done || !error->empty()) return true;
-  ERR_clear_error();
-  const int result = SSL_do_handshake(ssl);
-  if (result == 1) {
-    *done = true;
-  } else if (!Wants(ssl, result)) {
-    *error = DescribeError(ssl);
-  }
-  return *done || !error->empty();
-}
-
-void Describe(SSL* client, Outcome* outcome) {
-  outcome->resumed = SSL_session_reused(client) == 1;
-  outcome->protocol = SSL_get_version(client);
-  outcome->cipher = SSL_get_cipher_name(client);
-  outcome->session = {SSL_get1_session(client), SSL_SESSION_free};
-  const unsigned char* alpn = nullptr;
-  unsigned int alpn_bytes = 0;
-  SSL_get0_alpn_selected(client, &alpn, &alpn_bytes);
-  outcome->alpn.assign(reinterpret_cast<const char*>(alpn), alpn_bytes);
-  X509* certificate = SSL_get0_peer_certificate(client);
-  char name[256] = "";
-  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof(name));
-  outcome->common_name = name;
-  outcome->key_type = EVP_PKEY_get_base_id(X509_get0_pubkey(certificate));
-}
-
-Outcome Shake(SslPtr client, SslPtr server) {
-  BIO* client_end = nullptr;
-  BIO* server_end = nullptr;
-  BIO_new_bio_pair(&client_end, 64 * 1024, &server_end, 64 * 1024);
-  SSL_set_bio(client.get(), client_end, client_end);
-  SSL_set_bio(server.get(), server_end, server_end);
-  Outcome outcome;
-  bool over = false;
-  for (int round = 0; round < 20 && !over; ++round) {
-    const bool client_over = Step(client.get(), &outcome.client_done, &outcome.client_error);
-    const bool server_over = Step(server.get(), &outcome.server_done, &outcome.server_error);
-    over = client_over && server_over;
-  }
-  EXPECT_TRUE(over) << "the handshake does not end";
-  if (!outcome.client_done || !outcome.server_done) return outcome;
-  // A byte each way also carries TLS 1.3 tickets, and alerts that come after the handshake.
-  char byte = 'x';
-  EXPECT_EQ(SSL_write(server.get(), &byte, 1), 1);
-  EXPECT_EQ(SSL_read(client.get(), &byte, 1), 1);
-  Describe(client.get(), &outcome);
-  SSL_shutdown(client.get());
-  SSL_shutdown(server.get());
-  return outcome;
-}
 
 class ContextTest : public ::testing::Test {
  protected:

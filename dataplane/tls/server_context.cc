@@ -3,12 +3,13 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <ctime>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -16,8 +17,10 @@
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "dataplane/tls/certificate.h"
+#include "dataplane/tls/client_auth.h"
 #include "dataplane/tls/context.h"
 #include "dataplane/tls/ssl_common.h"
+#include "dataplane/tls/staples.h"
 
 namespace sluice::tls {
 namespace {
@@ -106,6 +109,9 @@ struct ServerContext::Parts {
   ContextByName wildcard;  // By what follows "*.".
   std::string alpn_wire;
   TicketKeys* ticket_keys = nullptr;
+  SessionIdContext session_id_context{};
+  std::optional<ClientAuth> client_auth;
+  Staples staples;
   int64_t not_after_unix = std::numeric_limits<int64_t>::max();
 
   SSL_CTX* Find(std::string_view name) const;
@@ -125,6 +131,7 @@ struct ServerContext::Parts {
                     const unsigned char* in, unsigned int in_bytes, void*);
   static int OnTicketKey(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                          EVP_MAC_CTX* mac, int seal);
+  static int OnStatusRequest(SSL* ssl, void*);
 };
 
 int ServerContext::Parts::HolderIndex() {
@@ -182,6 +189,10 @@ int ServerContext::Parts::OnTicketKey(SSL* ssl, unsigned char* name, unsigned ch
                    : OpenTicket(*ring, name, iv, cipher, mac);
 }
 
+int ServerContext::Parts::OnStatusRequest(SSL* ssl, void*) {
+  return Of(ssl).staples.Answer(ssl, std::time(nullptr)) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
 absl::StatusOr<SSL_CTX*> ServerContext::Parts::AddContext(
     const Group& group, const std::vector<ParsedCertificate>& certificates,
     const ServerContextOptions& options) {
@@ -202,10 +213,7 @@ absl::StatusOr<SSL_CTX*> ServerContext::Parts::AddContext(
   SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
-  uint8_t session_id_context[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const uint8_t*>(options.service.data()), options.service.size(),
-         session_id_context);
-  SSL_CTX_set_session_id_context(raw, session_id_context, sizeof(session_id_context));
+  SSL_CTX_set_session_id_context(raw, session_id_context.data(), session_id_context.size());
   if (ticket_keys != nullptr) {
     SSL_CTX_set_num_tickets(raw, 1);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(raw, OnTicketKey);
@@ -213,6 +221,8 @@ absl::StatusOr<SSL_CTX*> ServerContext::Parts::AddContext(
     SSL_CTX_set_num_tickets(raw, 0);
     SSL_CTX_set_options(raw, SSL_OP_NO_TICKET);
   }
+  if (client_auth.has_value()) client_auth->Apply(raw);
+  if (!staples.empty()) SSL_CTX_set_tlsext_status_cb(raw, OnStatusRequest);
   SSL_CTX_set_tlsext_servername_callback(raw, OnServerName);
   if (!alpn_wire.empty()) SSL_CTX_set_alpn_select_cb(raw, OnAlpn, nullptr);
   contexts.push_back(std::move(context));
@@ -258,12 +268,17 @@ absl::StatusOr<std::shared_ptr<const ServerContext>> ServerContext::Make(
     return absl::InvalidArgumentError(
         fmt::format("service {}: TLS needs at least one certificate", options.service));
   }
+  auto parts = std::make_unique<Parts>();
   std::vector<ParsedCertificate> certificates;
   for (const v1::Certificate* certificate : options.certificates) {
     ASSIGN_OR_RETURN(ParsedCertificate parsed, ParseCertificate(*certificate));
+    RETURN_IF_ERROR(parts->staples.Add(*certificate, parsed));
     certificates.push_back(std::move(parsed));
   }
-  auto parts = std::make_unique<Parts>();
+  parts->session_id_context = SessionIdContextOf(options.service, options.client_auth);
+  if (options.client_auth != nullptr) {
+    ASSIGN_OR_RETURN(parts->client_auth, ClientAuth::Make(*options.client_auth));
+  }
   parts->ticket_keys = options.ticket_keys;
   ASSIGN_OR_RETURN(parts->alpn_wire, EncodeAlpn(options.alpn));
   for (const ParsedCertificate& certificate : certificates) {
@@ -284,5 +299,13 @@ SslPtr ServerContext::NewSession() const {
 }
 
 int64_t ServerContext::not_after_unix() const { return parts_->not_after_unix; }
+
+bool ServerContext::MayKeep(const SSL* ssl) const {
+  const Parts* before = ssl != nullptr ? &Parts::Of(ssl) : nullptr;
+  if (before == parts_.get()) return true;
+  const bool asked_before = before != nullptr && before->client_auth.has_value();
+  if (!asked_before && !parts_->client_auth.has_value()) return true;
+  return before != nullptr && before->session_id_context == parts_->session_id_context;
+}
 
 }  // namespace sluice::tls

@@ -32,6 +32,9 @@ class Stream {
   // 1 when done, -EAGAIN, or another negative errno; DescribeError tells why.
   int Handshake();
 
+  // After a failed handshake: what the peer still sends means nothing, and can be discarded.
+  void DropTls() { ssl_.reset(); }
+
   ssize_t Read(void* into, size_t bytes);
   ssize_t Write(const void* from, size_t bytes);
   // Small parts leave as one TLS record.

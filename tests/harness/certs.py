@@ -10,6 +10,24 @@ def _run(*argv):
         raise RuntimeError(f"openssl {' '.join(argv)}: {done.stderr}")
 
 
+def _kind(name):
+    if "://" in name:
+        return "URI:"
+    return "IP:" if name.replace(".", "").isdigit() or ":" in name else "DNS:"
+
+
+def ocsp_response(certificate, issuer, path, days=7):
+    """The issuer's word that `certificate` is good, written to `path` in DER."""
+    serial = subprocess.run(["openssl", "x509", "-in", certificate.cert, "-noout", "-serial"],
+                            capture_output=True, text=True, check=True).stdout.strip().split("=")[1]
+    index = path + ".index"
+    with open(index, "w") as out:
+        out.write(f"V\t491231235959Z\t\t{serial}\tunknown\t/CN={certificate.name}\n")
+    _run("ocsp", "-index", index, "-CA", issuer.cert, "-rsigner", issuer.cert, "-rkey", issuer.key,
+         "-issuer", issuer.cert, "-cert", certificate.cert, "-ndays", str(days), "-respout", path,
+         "-noverify")
+
+
 class Certificate:
     """A key, its certificate, and the authority that can vouch for others."""
 
@@ -19,7 +37,7 @@ class Certificate:
         self.cert, self.key = base + ".pem", base + ".key"
         kind = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if key_type == "ec" else ["rsa:2048"]
         argv = ["req", "-newkey", *kind, "-nodes", "-subj", f"/CN={name}", "-keyout", self.key]
-        sans = [("IP:" if n.replace(".", "").isdigit() or ":" in n else "DNS:") + n for n in names]
+        sans = [_kind(n) + n for n in names]
         if issuer is None:
             extra = ["-addext", "subjectAltName=" + ",".join(sans)] if sans else [
                 "-addext", "keyUsage=critical,keyCertSign"]

@@ -38,6 +38,14 @@ Cell ExpiryCell(int64_t not_after_unix, int64_t now_unix_ms) {
           left < kExpiresSoonSeconds ? Style::kYellow : Style::kPlain};
 }
 
+std::string TlsWord(const v1::ListenerTls& tls) {
+  if (!tls.enabled()) return "no";
+  std::string word = tls.min_version().empty() ? "yes" : tls.min_version() + "+";
+  if (!tls.has_client_auth()) return word;
+  const bool optional = tls.client_auth().mode() == v1::ClientAuth::OPTIONAL;
+  return word + (optional ? ", optional certificates" : ", client certificates");
+}
+
 }  // namespace
 
 absl::StatusOr<ConfigView> DecodeConfig(const v1::GetConfigResponse& response) {
@@ -144,17 +152,13 @@ Text ServicesText(const ConfigView& config, bool wide) {
               {.wide = wide, .wide_from = 4});
   for (const auto& listener : config.listeners) {
     const auto& limits = listener.limits();
-    table.AddRow(
-        {listener.name(), listener.address(),
-         listener.tls().enabled()
-             ? (listener.tls().min_version().empty() ? "yes" : listener.tls().min_version() + "+")
-             : "no",
-         fmt::format("{}", routes[listener.name()]), Join(listener.tls().certificates()),
-         Join(listener.trusted_proxies()),
-         Limit(limits.body_bytes(), FormatBytes(limits.body_bytes())),
-         Limit(listener.timeouts().keep_alive_ms(),
-               FormatLatency(listener.timeouts().keep_alive_ms())),
-         Limit(limits.connections(), fmt::format("{}", limits.connections()))});
+    table.AddRow({listener.name(), listener.address(), TlsWord(listener.tls()),
+                  fmt::format("{}", routes[listener.name()]), Join(listener.tls().certificates()),
+                  Join(listener.trusted_proxies()),
+                  Limit(limits.body_bytes(), FormatBytes(limits.body_bytes())),
+                  Limit(listener.timeouts().keep_alive_ms(),
+                        FormatLatency(listener.timeouts().keep_alive_ms())),
+                  Limit(limits.connections(), fmt::format("{}", limits.connections()))});
   }
   return table.ToText();
 }

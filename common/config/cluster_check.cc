@@ -111,6 +111,21 @@ void CheckTls(const v1::UpstreamTls& tls, const Known& known, ResourceErrors* er
   }
 }
 
+void CheckProtocol(const v1::Cluster& cluster, ResourceErrors* errors) {
+  if (!v1::ProxyProtocol_IsValid(cluster.proxy_protocol())) {
+    errors->Add("proxy_protocol", "the version is not known here; use none, v1 or v2");
+  }
+  if (!v1::UpstreamProtocol_IsValid(cluster.protocol())) {
+    errors->Add("protocol", "the protocol is not known here; use http1, http2 or auto");
+  }
+  if (cluster.proxy_protocol() != v1::PROXY_PROTOCOL_NONE &&
+      cluster.protocol() != v1::UPSTREAM_PROTOCOL_HTTP1) {
+    errors->Add("protocol",
+                "a connection of HTTP/2 serves many clients, and the header of proxy_protocol "
+                "names one; use http1, or remove proxy_protocol");
+  }
+}
+
 }  // namespace
 
 void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors errors) {
@@ -119,9 +134,7 @@ void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors
     errors.Add("lb_strategy",
                "the strategy is not known here; use round_robin, random, hash or least_request");
   }
-  if (!v1::ProxyProtocol_IsValid(cluster.proxy_protocol())) {
-    errors.Add("proxy_protocol", "the version is not known here; use none, v1 or v2");
-  }
+  CheckProtocol(cluster, &errors);
   AddProblem("hash_on", HashOnProblem(cluster.hash_on()), &errors);
   CheckEndpoints(cluster, &errors);
   if (cluster.has_health_check()) CheckHealthCheck(cluster.health_check(), &errors);

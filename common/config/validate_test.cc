@@ -380,6 +380,13 @@ TEST(ValidateTest, RedirectsAndResponses) {
 TEST(ValidateTest, Cluster) {
   ExpectOne("lb_strategy", "not known",
             [](Parts* parts) { parts->cluster.set_lb_strategy(static_cast<v1::LbStrategy>(77)); });
+  ExpectOne("protocol", "http1, http2 or auto", [](Parts* parts) {
+    parts->cluster.set_protocol(static_cast<v1::UpstreamProtocol>(9));
+  });
+  ExpectOne("protocol", "remove proxy_protocol", [](Parts* parts) {
+    parts->cluster.set_protocol(v1::UPSTREAM_PROTOCOL_HTTP2);
+    parts->cluster.set_proxy_protocol(v1::PROXY_PROTOCOL_V2);
+  });
   for (const char* hash_on : {"", "client_ip", "path", "cookie:sid", "query:id"}) {
     EXPECT_THAT(ErrorsAfter([&](Parts* parts) { parts->cluster.set_hash_on(hash_on); }), IsEmpty());
   }

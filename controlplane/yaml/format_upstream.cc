@@ -215,6 +215,12 @@ constexpr Choice kProxyProtocols[] = {
     {"v2", v1::PROXY_PROTOCOL_V2},
 };
 
+constexpr Choice kProtocols[] = {
+    {"http1", v1::UPSTREAM_PROTOCOL_HTTP1},
+    {"http2", v1::UPSTREAM_PROTOCOL_HTTP2},
+    {"auto", v1::UPSTREAM_PROTOCOL_AUTO},
+};
+
 constexpr Key kUpstreamKeys[] = {
     {.name = "name",
      .doc = "The upstream's name. The same name with the same content is one upstream.",
@@ -258,6 +264,15 @@ constexpr Key kUpstreamKeys[] = {
      .field = "tls",
      .without = "clear text, except to nodes with an `sni`",
      .block = &kTls},
+    {.name = "protocol",
+     .kind = KeyKind::kChoice,
+     .doc = "What is spoken to the nodes, and in which health checks by http ask. http2 is what "
+            "gRPC needs: many requests at a time on few connections. auto takes HTTP/2 where a "
+            "node agrees to it in TLS, and HTTP/1.1 otherwise.",
+     .example = "'http2'",
+     .field = "protocol",
+     .initial = "http1",
+     .choices = kProtocols},
     {.name = "proxy_protocol",
      .kind = KeyKind::kChoice,
      .doc = "Begins every connection to a node with a header of the PROXY protocol, before TLS, "

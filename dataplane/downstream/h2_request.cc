@@ -1,44 +1,13 @@
 #include "dataplane/downstream/h2_request.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "dataplane/exchange/exchange.h"
+#include "dataplane/h2/field_list.h"
 
 namespace sluice::downstream {
 
 using http::Failure;
-
-namespace {
-
-nghttp2_nv Pair(std::string_view name, std::string_view value) {
-  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-          NGHTTP2_NV_FLAG_NONE};
-}
-
-// The fields of a response as nghttp2 takes them; used up by the call they are made for.
-class FieldList {
- public:
-  explicit FieldList(const http::ResponseHead& head) {
-    fields_.clear();
-    std::to_chars(status_, status_ + 3, head.status);
-    fields_.push_back(Pair(":status", {status_, 3}));
-    for (const http::Field& field : head.fields) fields_.push_back(Pair(field.name, field.value));
-    if (head.framing != http::Framing::kLength) return;
-    const auto [end, error] = std::to_chars(length_, length_ + sizeof length_, head.content_length);
-    fields_.push_back(Pair("content-length", {length_, static_cast<size_t>(end - length_)}));
-  }
-  std::span<const nghttp2_nv> fields() const { return fields_; }
-
- private:
-  static thread_local std::vector<nghttp2_nv> fields_;  // Keeps its capacity.
-  char status_[3];
-  char length_[20];
-};
-thread_local std::vector<nghttp2_nv> FieldList::fields_;
-
-}  // namespace
 
 H2Request::H2Request(H2Connection& connection, h2::H2Session& session, int32_t id)
     : h2::H2Stream(session, id),
@@ -154,11 +123,10 @@ bool H2Request::TakeWholeBody(std::string_view* body) {
 io::Task<exchange::BodyPiece> H2Request::ReadBody(io::Timer& timer) {
   exchange::BodyPiece piece;
   for (;;) {
-    if (has_received() || received_end()) {
-      piece.data = TakeReceived();
-      piece.last = received_end();
-      co_return piece;
-    }
+    // Also where nothing has come: what was taken before is given back to the window.
+    piece.data = TakeReceived();
+    piece.last = received_end();
+    if (!piece.data.empty() || piece.last) co_return piece;
     if (broken()) {
       piece.failure = Failure::kClientGone;
       co_return piece;
@@ -175,7 +143,7 @@ io::Task<exchange::BodyPiece> H2Request::ReadBody(io::Timer& timer) {
 // --- The response.
 
 io::Task<Failure> H2Request::SendInterim(const http::ResponseHead& head, io::Timer&) {
-  const FieldList list(head);
+  const h2::FieldList list(head);
   const bool sent = session().SubmitInterim(*this, list.fields());
   co_return sent ? Failure::kNone : Failure::kClientGone;
 }
@@ -185,7 +153,7 @@ io::Task<Failure> H2Request::SendHead(const http::ResponseHead& head, std::strin
   response_started_ = true;
   const bool bare = last && body.empty();
   {
-    const FieldList list(head);
+    const h2::FieldList list(head);
     if (!session().SubmitHead(*this, list.fields(), bare)) co_return Failure::kClientGone;
   }
   if (bare) co_return Failure::kNone;
@@ -201,7 +169,7 @@ io::Task<Failure> H2Request::SendBody(std::string_view body, bool last, io::Time
 io::Task<Failure> H2Request::SendSwitch(const http::ResponseHead& head, std::string_view,
                                         io::Timer&) {
   response_started_ = true;
-  const FieldList list(head);
+  const h2::FieldList list(head);
   co_return session().SubmitHead(*this, list.fields(), false) ? Failure::kNone
                                                               : Failure::kClientGone;
 }

@@ -11,62 +11,26 @@ namespace sluice::exchange {
 
 using http::Failure;
 using http::FieldId;
-using upstream::H1Client;
-
-io::Task<Failure> Exchange::WriteUpstream(const iovec* parts, int count, io::Timer& timer) {
-  // A copy, since a partial write moves the beginnings.
-  iovec rest[4];
-  int first = 0;
-  for (int i = 0; i < count; ++i) rest[i] = parts[i];
-  for (;;) {
-    while (first < count && rest[first].iov_len == 0) ++first;
-    if (first == count) co_return Failure::kNone;
-    ssize_t written = client_side_.stream().Writev(rest + first, count - first);
-    if (written == -EAGAIN) {
-      io::Wait wait;
-      client_side_.stream().WaitToWrite(wait);
-      wait.Until(timer);
-      if (co_await wait == io::Wake::kTimeout) co_return Failure::kUpstreamTimeout;
-      timers().Arm(timer, service().timeouts.idle);
-      continue;
-    }
-    if (written < 0) co_return Failure::kUpstreamReset;
-    for (int i = first; written > 0; ++i) {
-      const size_t taken = std::min(static_cast<size_t>(written), rest[i].iov_len);
-      rest[i].iov_base = static_cast<char*>(rest[i].iov_base) + taken;
-      rest[i].iov_len -= taken;
-      written -= static_cast<ssize_t>(taken);
-    }
-  }
-}
+using upstream::Requester;
 
 io::Task<void> Exchange::PumpRequestBody() {
-  const bool chunked = request_.head->framing == http::Framing::kChunked;
   for (;;) {
     timers().Arm(pump_timer_, service().timeouts.idle);
     const BodyPiece piece = co_await responder_.ReadBody(pump_timer_);
+    // Once the upstream answers, what the client has still to say may depend on it.
+    if (piece.failure == Failure::kRequestTimeout && responder_.response_started()) continue;
     if (piece.failure != Failure::kNone) {
       pump_failure_ = piece.failure;
       break;
     }
+    body_touched_ = true;
     request_body_bytes_ += piece.data.size();
     if (route_->body_bytes_max != 0 && request_body_bytes_ > route_->body_bytes_max) {
       pump_failure_ = Failure::kBodyTooLarge;
       break;
     }
-    char size_line[http::kChunkSizeLineMax];
-    iovec parts[4] = {{}, {const_cast<char*>(piece.data.data()), piece.data.size()}, {}, {}};
-    std::string end;
-    if (chunked && !piece.data.empty()) {
-      parts[0] = {size_line, http::WriteChunkSizeLine(piece.data.size(), size_line)};
-      parts[2] = {const_cast<char*>("\r\n"), 2};
-    }
-    if (chunked && piece.last) {
-      end = http::ChunkedEnd(responder_.request_trailers());
-      parts[3] = {end.data(), end.size()};
-    }
-    timers().Arm(pump_timer_, service().timeouts.idle);
-    const Failure failure = co_await WriteUpstream(parts, 4, pump_timer_);
+    const Failure failure = co_await upstream_->SendBody(
+        piece.data, piece.last, responder_.request_trailers(), LimitFor(pump_timer_));
     if (failure != Failure::kNone) {
       // The upstream may have answered before it closed; whoever reads its response decides.
       break;
@@ -76,20 +40,25 @@ io::Task<void> Exchange::PumpRequestBody() {
       break;
     }
   }
-  // Told after this coroutine has ended, since whoever hears it may destroy it.
-  pump_deferred_ = true;
-  context_.reactor.Defer(FirePumpSignal, this);
+  TellPumped();
 }
 
-void Exchange::FirePumpSignal(void* exchange) {
+// Told after the coroutine has ended, since whoever hears it may destroy it.
+void Exchange::TellPumped() {
+  pump_deferred_ = true;
+  context_.reactor.Defer(FirePumped, this);
+}
+
+void Exchange::FirePumped(void* exchange) {
   auto* self = static_cast<Exchange*>(exchange);
   self->pump_deferred_ = false;
-  self->pump_signal_.Fire();
+  self->pump_told_ = true;
+  self->wake_.Fire();
 }
 
 void Exchange::StopPump() {
   if (pump_deferred_) context_.reactor.Undefer(this);
-  pump_deferred_ = false;
+  pump_deferred_ = pump_told_ = false;
   pump_.Cancel();
 }
 
@@ -117,23 +86,22 @@ io::Task<Failure> Exchange::RelayResponse() {
   status_ = memory_.response.status;
   // What has come of the body already leaves with the head.
   std::string_view piece;
-  const H1Client::Progress progress = client_side_.ReceiveBody(&piece);
+  const Requester::Progress progress = upstream_->ReceiveBody(&piece);
   const bool bad =
-      progress == H1Client::Progress::kMalformed || progress == H1Client::Progress::kClosed;
+      progress == Requester::Progress::kMalformed || progress == Requester::Progress::kClosed;
   if (bad && piece.empty() && memory_.response.framing == http::Framing::kLength) {
     status_ = 0;
     co_return Failure::kUpstreamReset;  // Nothing was passed on yet: say so with a status.
   }
-  const bool last = !bad && client_side_.body_done();
-  const bool trailers = last && memory_.response.framing == http::Framing::kChunked &&
-                        !client_side_.body().trailers().empty();
+  const bool last = !bad && upstream_->body_done();
+  const bool trailers = last && !upstream_->response_trailers().empty();
   head_out_.Release();
   timers().Arm(timer_, service().timeouts.idle);
   Failure failure =
       co_await responder_.SendHead(memory_.filtered, piece, last && !trailers, timer_);
   if (failure != Failure::kNone) co_return failure;
   response_body_bytes_ += piece.size();
-  if (trailers) co_return co_await responder_.SendEnd(client_side_.body().trailers(), timer_);
+  if (trailers) co_return co_await responder_.SendEnd(upstream_->response_trailers(), timer_);
   if (last) co_return Failure::kNone;
   if (bad) {
     responder_.AbortResponse();
@@ -147,33 +115,33 @@ io::Task<Failure> Exchange::RelayResponse() {
 io::Task<Failure> Exchange::RelayBody() {
   for (;;) {
     // Large clear bodies go from socket to socket without passing through our memory.
-    if (!client_side_.stream().encrypted() && !client_side_.has_buffered() &&
-        client_side_.body().framing() == http::Framing::kLength &&
-        client_side_.body().remaining() >= PipePool::kWorthwhileBytes) {
+    http::BodyReader* const body =
+        upstream_ == &client_side_ ? client_side_.spliceable_body() : nullptr;
+    if (body != nullptr && body->remaining() >= PipePool::kWorthwhileBytes) {
       io::Socket* client = responder_.splice_target();
-      if (client != nullptr) co_return co_await SpliceBody(*client);
+      if (client != nullptr) co_return co_await SpliceBody(*body, *client);
     }
     std::string_view piece;
-    switch (client_side_.ReceiveBody(&piece)) {
-      case H1Client::Progress::kWait: {
+    switch (upstream_->ReceiveBody(&piece)) {
+      case Requester::Progress::kWait: {
         timers().Arm(timer_, route_->idle_timeout);
         const Failure failure = co_await AwaitBody();
         if (failure != Failure::kNone) co_return failure;
         continue;
       }
-      case H1Client::Progress::kClosed:
-      case H1Client::Progress::kMalformed:
+      case Requester::Progress::kClosed:
+      case Requester::Progress::kMalformed:
         co_return Failure::kUpstreamBodyCut;
-      case H1Client::Progress::kReady:
+      case Requester::Progress::kReady:
         break;
     }
-    const bool last = client_side_.body_done();
-    const bool trailers = last && !client_side_.body().trailers().empty();
+    const bool last = upstream_->body_done();
+    const bool trailers = last && !upstream_->response_trailers().empty();
     timers().Arm(timer_, service().timeouts.idle);
     Failure failure = co_await responder_.SendBody(piece, last && !trailers, timer_);
     if (failure != Failure::kNone) co_return failure;
     response_body_bytes_ += piece.size();
-    if (trailers) co_return co_await responder_.SendEnd(client_side_.body().trailers(), timer_);
+    if (trailers) co_return co_await responder_.SendEnd(upstream_->response_trailers(), timer_);
     if (last) co_return Failure::kNone;
   }
 }
@@ -181,27 +149,26 @@ io::Task<Failure> Exchange::RelayBody() {
 io::Task<Failure> Exchange::AwaitBody() {
   for (;;) {
     io::Wait wait;
-    client_side_.stream().WaitToRead(wait);
-    wait.Until(timer_).Hangup(responder_.client());
+    upstream_->WaitToRead(wait);
+    wait.Until(timer_).On(wake_).Hangup(responder_.client());
     switch (co_await wait) {
       case io::Wake::kReady:
+      case io::Wake::kSignal:
         co_return Failure::kNone;
       case io::Wake::kTimeout:
         co_return Failure::kUpstreamBodyTimeout;
       case io::Wake::kHangup:
         co_return Failure::kClientGone;
       case io::Wake::kPeerClosed:
-      case io::Wake::kSignal:
         continue;
     }
   }
 }
 
-io::Task<Failure> Exchange::SpliceBody(io::Socket& client) {
+io::Task<Failure> Exchange::SpliceBody(http::BodyReader& body, io::Socket& client) {
   Pipe pipe(PipePool::OfThread());
   if (!pipe.valid()) co_return Failure::kInternal;
   io::Socket& source = client_side_.stream().socket();
-  http::BodyReader& body = client_side_.body();
   size_t held = 0;
   while (held > 0 || body.remaining() > 0) {
     bool moved = false;

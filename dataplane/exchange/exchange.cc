@@ -59,14 +59,15 @@ io::Task<Failure> Exchange::Forward() {
       failure != Failure::kNone) {
     co_return failure;
   }
+  if (upgrade_ && cluster_->spec().protocol == v1::UPSTREAM_PROTOCOL_HTTP2) {
+    co_return Failure::kUpgradeRefused;
+  }
   // What follows the head of an upgrade belongs to the other protocol.
   body_is_whole_ = upgrade_ || responder_.TakeWholeBody(&whole_body_);
   request_body_bytes_ = whole_body_.size();
   if (route_->body_bytes_max != 0 && request_body_bytes_ > route_->body_bytes_max) {
     co_return Failure::kBodyTooLarge;
   }
-  WriteHead();
-
   // Retry is the only step back.
   Failure last = Failure::kNone;
   for (;;) {
@@ -76,9 +77,9 @@ io::Task<Failure> Exchange::Forward() {
     if (failure == Failure::kNoEndpoint && last != Failure::kNone) co_return last;
     last = failure;
     StopPump();
-    client_side_.Abort();
-    load_ = {};
-    if (!MayRetry(failure)) co_return failure;
+    const bool again = MayRetry(failure);
+    AbortUpstream(failure);
+    if (!again) co_return failure;
     cluster_->stats().retries_total.Add();
   }
   // A final response head is there. From now on the client sees what the upstream says.
@@ -86,13 +87,23 @@ io::Task<Failure> Exchange::Forward() {
   const Failure failure = switched ? co_await RelayTunnel() : co_await RelayResponse();
   const bool request_complete = request_sent_ && pump_.done();
   StopPump();
-  if (failure == Failure::kNone) {
-    client_side_.Finish(cluster_->pool(endpoint_), cluster_->pool_limits(), request_complete);
-  } else {
-    client_side_.Abort();
+  if (failure != Failure::kNone) {
+    AbortUpstream(failure);
+    co_return failure;
   }
+  if (upstream_ == &client_side_) {
+    client_side_.Finish(cluster_->pool(endpoint_), cluster_->pool_limits(), request_complete);
+  }
+  h2_client_.reset();
   load_ = {};
   co_return failure;
+}
+
+void Exchange::AbortUpstream(Failure reason) {
+  if (upstream_ != nullptr) upstream_->Abort(reason);
+  upstream_ = nullptr;
+  h2_client_.reset();
+  load_ = {};
 }
 
 }  // namespace sluice::exchange

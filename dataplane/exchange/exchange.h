@@ -14,9 +14,11 @@
 #include "dataplane/exchange/responder.h"
 #include "dataplane/exchange/trace_context.h"
 #include "dataplane/exchange/upgrade.h"
+#include "dataplane/exchange/upstream_head.h"
 #include "dataplane/io/buffer.h"
 #include "dataplane/runtime/worker_context.h"
 #include "dataplane/upstream/h1_client.h"
+#include "dataplane/upstream/h2_client.h"
 
 namespace sluice::exchange {
 
@@ -49,24 +51,34 @@ class Exchange {
   // --- Sending upstream (exchange.cc, attempt.cc).
   io::Task<http::Failure> Forward();
   io::Task<http::Failure> Attempt();
-  io::Task<http::Failure> ObtainConnection(int endpoint);
   io::Task<http::Failure> SendRequest();
+  io::Task<http::Failure> SendByH1();
+  io::Task<http::Failure> SendByH2();
   io::Task<http::Failure> ReceiveHead();
   io::Task<http::Failure> AwaitUpstream();
   void ArmForResponse();
   bool MayRetry(http::Failure failure);
-  void WriteHead();
+  void AbortUpstream(http::Failure reason);
+  UpstreamHead DescribeUpstreamHead();
+  upstream::SendLimit LimitFor(io::Timer& timer);
+
+  // --- Connections (obtain.cc).
+  io::Task<http::Failure> ObtainConnection();
+  io::Task<http::Failure> ObtainOwn();
+  io::Task<http::Failure> ObtainShared();
+  bool TakePooled();
+  upstream::SharedConnection& OpenShared(upstream::Pool& pool);
 
   // --- Relaying (body_relay.cc).
   io::Task<void> PumpRequestBody();
-  io::Task<http::Failure> WriteUpstream(const iovec* parts, int count, io::Timer& timer);
   io::Task<http::Failure> RelayResponse();
   io::Task<http::Failure> RelayBody();
-  io::Task<http::Failure> SpliceBody(io::Socket& client);
+  io::Task<http::Failure> SpliceBody(http::BodyReader& body, io::Socket& client);
   io::Task<http::Failure> AwaitBody();
   void FilterResponseHead();
   void StopPump();
-  static void FirePumpSignal(void* exchange);
+  void TellPumped();
+  static void FirePumped(void* exchange);
 
   // --- Tunnelling (tunnel.cc).
   io::Task<http::Failure> RelayTunnel();
@@ -102,9 +114,13 @@ class Exchange {
   upstream::Cluster* cluster_ = nullptr;
   upstream::Cluster::Load load_;
   upstream::TriedEndpoints tried_;
-  upstream::H1Client client_side_;  // The upstream connection of the present attempt.
-  io::Buffer head_out_;             // Kept until a response begins, for a retry.
-  std::string_view whole_body_;     // The request's body, if all of it had arrived.
+  // The upstream side of the present attempt: one of these two.
+  upstream::H1Client client_side_;
+  std::unique_ptr<upstream::H2Client> h2_client_;
+  upstream::Requester* upstream_ = nullptr;
+  upstream::SharedConnection* shared_ = nullptr;  // Between obtaining it and sending.
+  io::Buffer head_out_;                           // Kept until a response begins, for a retry.
+  std::string_view whole_body_;                   // The request's body, if all of it had arrived.
   Upgrade upgrade_;
   int64_t moved_micros_ = 0;  // When the tunnel last moved bytes.
   uint64_t hash_ = 0;
@@ -113,12 +129,14 @@ class Exchange {
   bool body_is_whole_ = false;
   bool body_touched_ = false;  // Pieces of the body went upstream and cannot be sent again.
   bool fresh_only_ = false;    // A pooled connection was stale: no second gamble.
+  bool reused_ = false;        // The connection has served others before.
   bool request_sent_ = false;  // The whole request was written upstream.
 
   io::Task<void> pump_;
-  io::Signal pump_signal_;
+  io::Signal wake_;  // The pump has ended, or something has come over HTTP/2.
   http::Failure pump_failure_ = http::Failure::kNone;
   bool pump_deferred_ = false;
+  bool pump_told_ = false;
 
   io::Timer timer_;       // What the exchange itself waits for.
   io::Timer pump_timer_;  // What the request body's pump waits for.

@@ -16,8 +16,9 @@ struct Memory {
   http::RequestHead request;
   http::RequestParser request_parser;
   http::BodyReader request_body;
-  http::ResponseHead response;       // As received.
-  http::ResponseHead filtered;       // As passed on.
+  std::vector<http::Field> upstream_fields;  // As an HTTP/2 upstream gets them.
+  http::ResponseHead response;               // As received.
+  http::ResponseHead filtered;               // As passed on.
   std::string host, path, stripped;  // Written only where the request's own bytes will not do.
   std::string cookie;                // Crumbs of an HTTP/2 request, joined.
   std::string text;                  // Bodies of local replies.

@@ -7,7 +7,7 @@
 namespace sluice::exchange {
 
 using http::Failure;
-using upstream::H1Client;
+using upstream::Requester;
 
 io::Task<Failure> Exchange::RelayTunnel() {
   FilterResponseHead();
@@ -60,29 +60,26 @@ io::Task<void> Exchange::PumpTunnelUp() {
     if (pump_failure_ != Failure::kNone) break;
     request_body_bytes_ += piece.data.size();
     moved_micros_ = context_.reactor.now_micros();
-    timers().Arm(pump_timer_, service().timeouts.idle);
     const iovec part{const_cast<char*>(piece.data.data()), piece.data.size()};
-    pump_failure_ = co_await WriteUpstream(&part, 1, pump_timer_);
+    pump_failure_ = co_await client_side_.Write(&part, 1, LimitFor(pump_timer_));
     if (pump_failure_ != Failure::kNone) break;
     if (piece.last) {
       client_side_.stream().ShutdownWrite();
       break;
     }
   }
-  // Told after this coroutine has ended, since whoever hears it may destroy it.
-  pump_deferred_ = true;
-  context_.reactor.Defer(FirePumpSignal, this);
+  TellPumped();
 }
 
 io::Task<Failure> Exchange::RelayTunnelDown() {
   for (;;) {
     std::string_view piece;
-    const H1Client::Progress progress = client_side_.ReceiveBody(&piece);
-    if (progress == H1Client::Progress::kWait) {
+    const Requester::Progress progress = client_side_.ReceiveBody(&piece);
+    if (progress == Requester::Progress::kWait) {
       ArmForTunnel(timer_);
       io::Wait wait;
       client_side_.stream().WaitToRead(wait);
-      wait.Until(timer_).On(pump_signal_).Hangup(responder_.client());
+      wait.Until(timer_).On(wake_).Hangup(responder_.client());
       const io::Wake wake = co_await wait;
       if (wake == io::Wake::kHangup) co_return Failure::kClientGone;
       if (wake == io::Wake::kTimeout && TunnelRest().count() <= 0) {
@@ -91,7 +88,7 @@ io::Task<Failure> Exchange::RelayTunnelDown() {
       if (wake == io::Wake::kSignal && pump_failure_ != Failure::kNone) co_return pump_failure_;
       continue;
     }
-    if (progress != H1Client::Progress::kReady) co_return Failure::kUpstreamBodyCut;
+    if (progress != Requester::Progress::kReady) co_return Failure::kUpstreamBodyCut;
     const bool last = client_side_.body_done();
     moved_micros_ = context_.reactor.now_micros();
     timers().Arm(timer_, service().timeouts.idle);
@@ -106,7 +103,7 @@ io::Task<Failure> Exchange::RelayTunnelDown() {
 io::Task<Failure> Exchange::AwaitTunnelUp() {
   timers().Arm(timer_, service().timeouts.half_close);
   io::Wait wait;
-  wait.Until(timer_).On(pump_signal_).Hangup(responder_.client());
+  wait.Until(timer_).On(wake_).Hangup(responder_.client());
   co_await wait;
   co_return Failure::kNone;
 }

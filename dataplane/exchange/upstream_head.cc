@@ -45,26 +45,70 @@ std::string_view FirstValue(const http::RequestHead& head, FieldId id) {
   return {};
 }
 
-void WriteForwardedFor(const UpstreamHead& head, HeadWriter& writer) {
-  writer.Append("X-Forwarded-For: ");
+// Where fields go: into the text of HTTP/1.1.
+class TextSink {
+ public:
+  explicit TextSink(HeadWriter& writer) : writer_(writer) {}
+  void Field(std::string_view name, std::string_view value) { writer_.Field(name, value); }
+  // A field of several parts.
+  void Begin(std::string_view name) {
+    writer_.Append(name);
+    writer_.Append(": ");
+  }
+  void Part(std::string_view part) { writer_.Append(part); }
+  void Number(uint64_t number) { writer_.Number(number); }
+  void End() { writer_.Append("\r\n"); }
+
+ private:
+  HeadWriter& writer_;
+};
+
+// Or into a list, whose composed values are in `text`.
+class ListSink {
+ public:
+  ListSink(HeadWriter& text, std::vector<http::Field>& fields) : text_(text), fields_(fields) {}
+  void Field(std::string_view name, std::string_view value) { fields_.push_back({name, value}); }
+  void Begin(std::string_view name) {
+    name_ = name;
+    begin_ = text_.size();
+  }
+  void Part(std::string_view part) { text_.Append(part); }
+  void Number(uint64_t number) { text_.Number(number); }
+  void End() { Field(name_, text_.view().substr(begin_)); }
+
+ private:
+  HeadWriter& text_;
+  std::vector<http::Field>& fields_;
+  std::string_view name_;
+  size_t begin_ = 0;
+};
+
+template <typename Sink>
+void AddForwardedFor(const UpstreamHead& head, Sink& sink) {
+  sink.Begin("X-Forwarded-For");
   if (head.peer_trusted) {
     for (const http::Field& field : head.request.head->fields) {
       if (field.id != FieldId::kXForwardedFor || field.value.empty()) continue;
-      writer.Append(field.value);
-      writer.Append(", ");
+      sink.Part(field.value);
+      sink.Part(", ");
     }
   }
-  writer.Append(head.request.peer_ip);
-  writer.Append("\r\n");
+  sink.Part(head.request.peer_ip);
+  sink.End();
 }
 
 // One element for each hop that has shown a certificate, as far as trusted peers tell, ours last.
-void WriteClientCertificate(const UpstreamHead& head, HeadWriter& writer) {
-  std::string_view before = "X-Forwarded-Client-Cert: ";
-  const auto add = [&before, &writer](std::string_view value) {
-    writer.Append(before);
-    writer.Append(value);
-    before = ",";
+template <typename Sink>
+void AddClientCertificate(const UpstreamHead& head, Sink& sink) {
+  bool begun = false;
+  const auto add = [&begun, &sink](std::string_view value) {
+    if (begun) {
+      sink.Part(",");
+    } else {
+      sink.Begin("X-Forwarded-Client-Cert");
+    }
+    sink.Part(value);
+    begun = true;
   };
   if (head.peer_trusted) {
     for (const http::Field& field : head.request.head->fields) {
@@ -72,42 +116,60 @@ void WriteClientCertificate(const UpstreamHead& head, HeadWriter& writer) {
     }
   }
   if (head.request.identity != nullptr) add(head.request.identity->forwarded);
-  if (before == ",") writer.Append("\r\n");
+  if (begun) sink.End();
 }
 
 // A field of a trusted peer is kept; anybody else's is replaced by what we know.
-void WriteForwarded(std::string_view name, FieldId id, std::string_view known,
-                    const UpstreamHead& head, HeadWriter& writer) {
+template <typename Sink>
+void AddForwarded(std::string_view name, FieldId id, std::string_view known,
+                  const UpstreamHead& head, Sink& sink) {
   std::string_view value = known;
   if (head.peer_trusted) {
     const std::string_view received = FirstValue(*head.request.head, id);
     if (!received.empty()) value = received;
   }
-  if (!value.empty()) writer.Field(name, value);
+  if (!value.empty()) sink.Field(name, value);
 }
 
-void WriteFraming(const http::RequestHead& head, HeadWriter& writer) {
-  switch (head.framing) {
-    case http::Framing::kChunked:
-      writer.Append("Transfer-Encoding: chunked\r\n");
-      break;
-    case http::Framing::kLength:
-      writer.Append("Content-Length: ");
-      writer.Number(head.content_length);
-      writer.Append("\r\n");
-      break;
-    case http::Framing::kNone:
-      if (head.has_content_length) writer.Append("Content-Length: 0\r\n");
-      break;
-    case http::Framing::kUntilClose:
-      break;
+template <typename Sink>
+void AddLength(const http::RequestHead& head, Sink& sink) {
+  const bool empty = head.framing == http::Framing::kNone && head.has_content_length;
+  if (!empty && head.framing != http::Framing::kLength) return;
+  sink.Begin("Content-Length");
+  sink.Number(empty ? 0 : head.content_length);
+  sink.End();
+}
+
+// What every version has.
+template <typename Sink>
+void AddFields(const UpstreamHead& head, Sink& sink) {
+  const http::RequestHead& received = *head.request.head;
+  for (const http::Field& field : received.fields) {
+    if (IsOurs(field.id, head) || !http::IsForwardable(received, field)) continue;
+    sink.Field(field.name, field.value);
   }
+  sink.Field("X-Request-ID", head.request_id);
+  AddForwardedFor(head, sink);
+  AddForwarded("X-Forwarded-Proto", FieldId::kXForwardedProto, head.request.scheme, head, sink);
+  AddForwarded("X-Forwarded-Host", FieldId::kXForwardedHost, head.request.authority, head, sink);
+  AddForwarded("X-Forwarded-Prefix", FieldId::kXForwardedPrefix, head.removed_prefix, head, sink);
+  if (head.peer_trusted || head.request.identity != nullptr) AddClientCertificate(head, sink);
+  sink.Field("traceparent", head.traceparent);
+  AddLength(received, sink);
 }
 
 void WriteUpgrade(const Upgrade& upgrade, HeadWriter& writer) {
   writer.Field("Connection", "Upgrade");
   writer.Field("Upgrade", upgrade.protocol);
   if (upgrade.by_connect && upgrade.is_websocket()) writer.Field("Sec-WebSocket-Key", upgrade.key);
+}
+
+// Whether the client takes trailers (RFC 9110 section 10.1.4), without which gRPC servers refuse.
+bool TakesTrailers(const http::RequestHead& head) {
+  for (const http::Field& field : head.fields) {
+    if (field.id == FieldId::kTe && http::ListNames(field.value, "trailers")) return true;
+  }
+  return false;
 }
 
 size_t BytesBound(const UpstreamHead& head) {
@@ -135,24 +197,27 @@ void WriteUpstreamHead(const UpstreamHead& head, io::Buffer* out) {
   writer.Append(head.request.query);
   writer.Append(" HTTP/1.1\r\n");
   writer.Field("Host", head.host);
-  for (const http::Field& field : received.fields) {
-    if (IsOurs(field.id, head) || !http::IsForwardable(received, field)) continue;
-    writer.Field(field.name, field.value);
-  }
-  writer.Field("X-Request-ID", head.request_id);
-  WriteForwardedFor(head, writer);
-  WriteForwarded("X-Forwarded-Proto", FieldId::kXForwardedProto, head.request.scheme, head, writer);
-  WriteForwarded("X-Forwarded-Host", FieldId::kXForwardedHost, head.request.authority, head,
-                 writer);
-  WriteForwarded("X-Forwarded-Prefix", FieldId::kXForwardedPrefix, head.removed_prefix, head,
-                 writer);
-  if (head.peer_trusted || head.request.identity != nullptr) WriteClientCertificate(head, writer);
-  writer.Field("traceparent", head.traceparent);
+  TextSink sink(writer);
+  AddFields(head, sink);
   if (upgrades) WriteUpgrade(*head.upgrade, writer);
-  WriteFraming(received, writer);
+  if (received.framing == http::Framing::kChunked) {
+    writer.Append("Transfer-Encoding: chunked\r\n");
+  }
   writer.Append("\r\n");
   SLUICE_CHECK(!writer.overflow());
   out->Filled(writer.size());
+}
+
+void ListUpstreamFields(const UpstreamHead& head, io::Buffer* text,
+                        std::vector<http::Field>* fields) {
+  fields->clear();
+  text->Clear();
+  text->Reserve(BytesBound(head));
+  HeadWriter writer(text->tail(), text->room());
+  ListSink sink(writer, *fields);
+  AddFields(head, sink);
+  if (TakesTrailers(*head.request.head)) sink.Field("te", "trailers");
+  SLUICE_CHECK(!writer.overflow());
 }
 
 }  // namespace sluice::exchange

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "dataplane/exchange/client_address.h"
 #include "dataplane/exchange/incoming_request.h"
@@ -25,7 +26,11 @@ struct UpstreamHead {
   const Upgrade* upgrade = nullptr;  // Null or empty: none.
 };
 
-// Replaces the content of `out`.
+// As HTTP/1.1 has it. Replaces the content of `out`.
 void WriteUpstreamHead(const UpstreamHead& head, io::Buffer* out);
+// What HTTP/2 has beside the pseudo-header fields, without what only HTTP/1.1 knows. Views of the
+// request, of `head`, and of `text`, whose content is replaced.
+void ListUpstreamFields(const UpstreamHead& head, io::Buffer* text,
+                        std::vector<http::Field>* fields);
 
 }  // namespace sluice::exchange

@@ -19,14 +19,13 @@ class UpstreamHeadTest : public testing::Test {
     http::RequestParser parser;
     parser.Reset({});
     EXPECT_EQ(parser.Parse(received, &head_), http::ParseResult::kDone);
-    IncomingRequest request;
-    request.head = &head_;
-    request.authority = head_.host;
-    request.query = "?q=1";
-    request.scheme = "https";
-    request.peer_ip = "192.0.2.1";
-    request.identity = identity_;
-    const UpstreamHead head{.request = request,
+    request_.head = &head_;
+    request_.authority = head_.host;
+    request_.query = "?q=1";
+    request_.scheme = "https";
+    request_.peer_ip = "192.0.2.1";
+    request_.identity = identity_;
+    const UpstreamHead head{.request = request_,
                             .path = "/sent",
                             .removed_prefix = "/api",
                             .host = head_.host,
@@ -35,12 +34,23 @@ class UpstreamHeadTest : public testing::Test {
                             .trace_continued = false,
                             .peer_trusted = peer_trusted};
     io::Buffer out(pool_);
+    if (list_) {
+      std::vector<http::Field> fields;
+      ListUpstreamFields(head, &out, &fields);
+      std::string text;
+      for (const http::Field& field : fields) {
+        text.append(field.name).append(": ").append(field.value).append("\r\n");
+      }
+      return text;
+    }
     WriteUpstreamHead(head, &out);
     return std::string(out.view());
   }
 
   io::BufferPool pool_;
   http::RequestHead head_;
+  IncomingRequest request_;
+  bool list_ = false;  // For HTTP/2.
   const tls::ClientIdentity* identity_ = nullptr;
 };
 
@@ -54,6 +64,19 @@ TEST_F(UpstreamHeadTest, RewritesTheTargetAndSaysWhoAsked) {
   EXPECT_THAT(out, HasSubstr("X-Forwarded-Prefix: /api\r\n"));
   EXPECT_THAT(out, HasSubstr("traceparent: tp-1\r\n"));
   EXPECT_TRUE(out.ends_with("\r\n\r\n"));
+}
+
+TEST_F(UpstreamHeadTest, AsAListItHasTheSameFieldsButThoseOfHttp1) {
+  const std::string received =
+      "POST /api/sent?q=1 HTTP/1.1\r\nHost: a.test\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n"
+      "TE: trailers, deflate\r\nConnection: TE\r\n\r\n";
+  const std::string text = Write(received);
+  list_ = true;
+  const std::string list = Write(received);
+  EXPECT_TRUE(list.ends_with("te: trailers\r\n")) << list;
+  const std::string shared = list.substr(0, list.find("te: "));
+  EXPECT_EQ(text, "POST /sent?q=1 HTTP/1.1\r\nHost: a.test\r\n" + shared +
+                      "Transfer-Encoding: chunked\r\n\r\n");
 }
 
 TEST_F(UpstreamHeadTest, LeavesOutWhatEndsAtThisHopOrIsNotTheClientsToSay) {

@@ -200,6 +200,8 @@ void H2Session::Write() {
 void H2Session::Note(Abuse kind) { Note(abuse_.Count(kind, reactor_.now_micros())); }
 
 void H2Session::Stalled() {
+  // An upstream may be slow; the request that waits for it ends by itself.
+  if (options_.side == Side::kClient) return;
   Note(Abuse::kStall);
   ActOnAbuse();
   TurnSoon();
@@ -253,7 +255,7 @@ void H2Session::OnTurn(void* session) {
 // --- Streams.
 
 void H2Session::Link(H2Stream& stream) {
-  nghttp2_session_set_stream_user_data(session_.get(), stream.id_, &stream);
+  stream.linked_ = true;
   stream.next_ = streams_first_;
   if (streams_first_ != nullptr) streams_first_->previous_ = &stream;
   streams_first_ = &stream;
@@ -261,6 +263,7 @@ void H2Session::Link(H2Stream& stream) {
 }
 
 void H2Session::Unlink(H2Stream& stream) {
+  stream.linked_ = false;
   if (!stream.closed_) --streams_;
   (stream.previous_ != nullptr ? stream.previous_->next_ : streams_first_) = stream.next_;
   if (stream.next_ != nullptr) stream.next_->previous_ = stream.previous_;
@@ -323,11 +326,16 @@ bool H2Session::SubmitInterim(H2Stream& stream, std::span<const nghttp2_nv> fiel
   return result == 0;
 }
 
-int32_t H2Session::SubmitRequest(std::span<const nghttp2_nv> fields, bool last) {
+bool H2Session::SubmitRequest(H2Stream& stream, std::span<const nghttp2_nv> fields, bool last) {
+  if (going_away()) return false;
   nghttp2_data_provider body = Callbacks::Body();
+  const int32_t id = nghttp2_submit_request(session_.get(), nullptr, fields.data(), fields.size(),
+                                            last ? nullptr : &body, &stream);
+  if (id < 0) return false;
+  stream.id_ = id;
+  Link(stream);
   TurnSoon();
-  return nghttp2_submit_request(session_.get(), nullptr, fields.data(), fields.size(),
-                                last ? nullptr : &body, nullptr);
+  return true;
 }
 
 }  // namespace sluice::h2

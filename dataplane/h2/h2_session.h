@@ -81,9 +81,9 @@ class H2Session {
   // Server side. `fields` are copied. False when the stream is gone.
   bool SubmitHead(H2Stream& stream, std::span<const nghttp2_nv> fields, bool last);
   bool SubmitInterim(H2Stream& stream, std::span<const nghttp2_nv> fields);
-  // Client side: opens a stream. Its id, to make the H2Stream with at once, or negative when no
-  // more can be opened.
-  int32_t SubmitRequest(std::span<const nghttp2_nv> fields, bool last);
+  // Client side: opens `stream`, which has no id yet; false when no more can be opened. What the
+  // peer does not allow at present waits until it does.
+  bool SubmitRequest(H2Stream& stream, std::span<const nghttp2_nv> fields, bool last);
 
  private:
   friend class H2Stream;

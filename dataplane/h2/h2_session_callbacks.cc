@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/base/check.h"
+#include "dataplane/h2/field_list.h"
 #include "dataplane/http/field_id.h"
 #include "dataplane/http/trailer_fields.h"
 
@@ -27,12 +28,6 @@ bool IsFaultOfPeer(uint32_t error_code) {
 
 std::string_view Text(const uint8_t* bytes, size_t count) {
   return {reinterpret_cast<const char*>(bytes), count};
-}
-
-nghttp2_nv Pair(std::string_view name, std::string_view value) {
-  return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-          NGHTTP2_NV_FLAG_NONE};
 }
 
 }  // namespace
@@ -282,7 +277,7 @@ ssize_t H2Session::Callbacks::OnBodyWanted(nghttp2_session* raw, int32_t id, uin
   *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
   std::vector<nghttp2_nv> fields;
   for (const http::Field& field : *stream->trailers_out_) {
-    fields.push_back(Pair(field.name, field.value));
+    fields.push_back(FieldPair(field.name, field.value));
   }
   nghttp2_submit_trailer(raw, id, fields.data(), fields.size());
   return static_cast<ssize_t>(count);

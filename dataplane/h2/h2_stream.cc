@@ -4,12 +4,17 @@
 
 namespace sluice::h2 {
 
-H2Stream::H2Stream(H2Session& session, int32_t id)
-    : session_(session), id_(id), received_(session.buffers_), lent_(session.buffers_) {
+H2Stream::H2Stream(H2Session& session)
+    : session_(session), received_(session.buffers_), lent_(session.buffers_) {}
+
+H2Stream::H2Stream(H2Session& session, int32_t id) : H2Stream(session) {
+  id_ = id;
+  nghttp2_session_set_stream_user_data(session_.session_.get(), id_, this);
   session_.Link(*this);
 }
 
 H2Stream::~H2Stream() {
+  if (!linked_) return;
   nghttp2_session* const raw = session_.session_.get();
   // The connection's window is shared by all: what was never taken must not narrow it for ever.
   if (const size_t unused = lent_bytes_ + received_.size(); unused > 0) {
@@ -41,6 +46,11 @@ std::string_view H2Stream::TakeReceived() {
   if (lent_bytes_ > 0) {
     nghttp2_session_consume(session_.session_.get(), id_, lent_bytes_);
     session_.TurnSoon();
+    lent_bytes_ = 0;
+  }
+  if (received_.empty()) {
+    lent_.Release();
+    return {};
   }
   lent_.Release();
   lent_.Swap(received_);

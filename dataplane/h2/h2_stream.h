@@ -22,7 +22,10 @@ class H2Session;
 
 class H2Stream {
  public:
+  // Of a stream that the peer has opened.
   H2Stream(H2Session& session, int32_t id);
+  // Of one that H2Session::SubmitRequest is to open.
+  explicit H2Stream(H2Session& session);
   virtual ~H2Stream();
   H2Stream(const H2Stream&) = delete;
   H2Stream& operator=(const H2Stream&) = delete;
@@ -70,7 +73,7 @@ class H2Stream {
   friend class H2Session;
 
   H2Session& session_;
-  const int32_t id_;
+  int32_t id_ = 0;
   FieldBlock head_;
   std::vector<FieldBlock> later_heads_;  // Behind one that nobody has looked at yet.
   FieldBlock trailer_block_;
@@ -87,6 +90,7 @@ class H2Stream {
   H2Stream* previous_ = nullptr;  // All of the session.
   H2Stream* next_ = nullptr;
   H2Stream* next_touched_ = nullptr;
+  bool linked_ = false;
   bool touched_ = false;  // In the list of those to be told.
   bool has_news_ = false;
   bool has_moved_ = false;

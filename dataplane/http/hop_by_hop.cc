@@ -57,6 +57,8 @@ bool IsProtected(std::string_view name) {
   return EqualsLower(name.substr(0, kProtectedPrefix.size()), kProtectedPrefix);
 }
 
+}  // namespace
+
 bool ListNames(std::string_view list, std::string_view name) {
   while (!list.empty()) {
     const size_t comma = std::min(list.find(','), list.size());
@@ -65,8 +67,6 @@ bool ListNames(std::string_view list, std::string_view name) {
   }
   return false;
 }
-
-}  // namespace
 
 namespace internal {
 

@@ -4,11 +4,15 @@
 // always.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "dataplane/http/message.h"
 
 namespace sluice::http {
+
+// Whether a comma-separated list has this element, in any case.
+bool ListNames(std::string_view list, std::string_view name);
 
 namespace internal {
 bool IsForwardableByRules(const std::vector<Field>& fields, bool connection_names_fields,

@@ -24,6 +24,17 @@ std::string ServerNameOf(const v1::Cluster& cluster, const v1::Endpoint& endpoin
   return address.ok() ? address->host : "";
 }
 
+std::vector<std::string> AlpnOf(v1::UpstreamProtocol protocol) {
+  switch (protocol) {
+    case v1::UPSTREAM_PROTOCOL_HTTP2:
+      return {"h2"};
+    case v1::UPSTREAM_PROTOCOL_AUTO:
+      return {"h2", "http/1.1"};
+    default:
+      return {"http/1.1"};
+  }
+}
+
 bool NeedsTls(const v1::Cluster& cluster) {
   if (cluster.tls().enabled()) return true;
   for (const v1::Endpoint& endpoint : cluster.endpoints()) {
@@ -61,6 +72,7 @@ std::shared_ptr<const tls::ClientContext> ClusterBuilder::BuildTls(
   tls::ClientOptions options;
   options.skip_verify = cluster.tls().skip_verify();
   options.ca_pem = cluster.tls().ca_pem();
+  options.alpn = AlpnOf(cluster.protocol());
   if (!cluster.tls().client_certificate().empty()) {
     options.client_certificate = FindCertificate(cluster.tls().client_certificate());
   }
@@ -98,6 +110,7 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
     spec->idle_connections_max = cluster.keep_alive().connections();
     spec->requests_max = cluster.keep_alive().requests();
   }
+  spec->protocol = cluster.protocol();
   spec->proxy_header = upstream::ProxyHeaderOf(cluster);
   if (spec->proxy_header != proxyproto::HeaderVersion::kNone) spec->idle_connections_max = 0;
   spec->panic_threshold_percent = cluster.panic_threshold_percent();
@@ -124,7 +137,8 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
     endpoint.server_name = ServerNameOf(cluster, source);
     endpoint.health = context_.health.Watch(cluster, source, spec->tls);
     endpoint.pool_key = cluster.name() + '\n' + source.address() + '\n' + endpoint.server_name +
-                        '\n' + (endpoint.server_name.empty() ? "" : transport);
+                        '\n' + (endpoint.server_name.empty() ? "" : transport) + '\n' +
+                        v1::UpstreamProtocol_Name(cluster.protocol());
     // Connections from before the header was asked for have none.
     if (spec->proxy_header != proxyproto::HeaderVersion::kNone) endpoint.pool_key += "\nproxy";
   }

@@ -73,8 +73,8 @@ class ClientContext : public std::enable_shared_from_this<ClientContext> {
   ~ClientContext();
   // In connect state. `server_name`: sent as SNI and verified; an IP address (IPv6 also in
   // brackets) is verified as such and not sent. Null for lack of memory, or when the name cannot be
-  // one, which means that nothing could be verified.
-  SslPtr NewSession(const std::string& server_name) const;
+  // one, which means that nothing could be verified. `http1_only`: offers nothing else by ALPN.
+  SslPtr NewSession(const std::string& server_name, bool http1_only = false) const;
 
  private:
   struct Parts;

@@ -64,20 +64,19 @@ io::Task<Failure> HandshakeTls(tls::Stream& stream, io::Timer& timer, io::PeerSt
 
 }  // namespace
 
-io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
-                                 io::Timer& timer, io::PeerState* client,
-                                 const proxyproto::ConnectionEnds& ends) {
-  const EndpointSpec& spec = cluster.spec().endpoints[static_cast<size_t>(endpoint)];
-  cluster.stats().connects_total.Add();
-  auto connection = std::make_unique<Connection>(reactor, cluster.stats());
-  reactor.timers().Arm(timer, cluster.spec().connect_timeout);
+io::Task<ConnectOutcome> Connect(io::Reactor& reactor, ConnectTarget target, io::Timer& timer,
+                                 io::PeerState* client, const proxyproto::ConnectionEnds& ends) {
+  const EndpointSpec& spec = target.endpoint;
+  target.stats.connects_total.Add();
+  auto connection = std::make_unique<Connection>(reactor, target.stats);
+  reactor.timers().Arm(timer, target.timeout);
   Failure failure = co_await OpenTcp(reactor, connection->stream(), spec, timer, client);
-  const proxyproto::HeaderVersion header = cluster.spec().proxy_header;
-  if (failure == Failure::kNone && header != proxyproto::HeaderVersion::kNone) {
-    failure = co_await SendProxyHeader(connection->stream().socket(), header, ends, timer, client);
+  if (failure == Failure::kNone && target.proxy_header != proxyproto::HeaderVersion::kNone) {
+    failure = co_await SendProxyHeader(connection->stream().socket(), target.proxy_header, ends,
+                                       timer, client);
   }
   if (failure == Failure::kNone && !spec.server_name.empty()) {
-    auto session = cluster.spec().tls->NewSession(spec.server_name);
+    auto session = target.tls->NewSession(spec.server_name, target.http1_only);
     if (session == nullptr) {
       failure = Failure::kTlsFailed;  // A name nobody could be verified to have.
     } else {
@@ -91,9 +90,23 @@ io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int end
   if (failure == Failure::kNone) {
     outcome.connection = std::move(connection);
   } else if (failure != Failure::kClientGone) {
-    cluster.stats().connects_failed_total.Add();
+    target.stats.connects_failed_total.Add();
   }
   co_return outcome;
+}
+
+io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
+                                 io::Timer& timer, io::PeerState* client,
+                                 const proxyproto::ConnectionEnds& ends) {
+  const ClusterSpec& spec = cluster.spec();
+  return Connect(reactor,
+                 {.endpoint = spec.endpoints[static_cast<size_t>(endpoint)],
+                  .tls = spec.tls.get(),
+                  .timeout = spec.connect_timeout,
+                  .proxy_header = spec.proxy_header,
+                  .http1_only = spec.protocol != v1::UPSTREAM_PROTOCOL_HTTP1,
+                  .stats = cluster.stats()},
+                 timer, client, ends);
 }
 
 }  // namespace sluice::upstream

@@ -15,9 +15,22 @@ struct ConnectOutcome {
   http::Failure failure = http::Failure::kNone;
 };
 
-// A new connection within the cluster's connect timeout, for which `timer` is used. `cluster` must
-// outlive the task, as `ends`, which a PROXY header names. kClientGone when `client` (may be null)
-// is gone before.
+struct ConnectTarget {
+  const EndpointSpec& endpoint;
+  const tls::ClientContext* tls;  // May be null where the endpoint has no server name.
+  io::Millis timeout;
+  proxyproto::HeaderVersion proxy_header = proxyproto::HeaderVersion::kNone;
+  bool http1_only = false;  // Whatever the TLS context would offer.
+  observe::ClusterStats& stats;
+};
+
+// A new connection within the timeout, for which `timer` is used. What `target` refers to, and
+// `ends`, which a PROXY header names, must outlive the task. kClientGone when `client` (may be
+// null) is gone before.
+io::Task<ConnectOutcome> Connect(io::Reactor& reactor, ConnectTarget target, io::Timer& timer,
+                                 io::PeerState* client, const proxyproto::ConnectionEnds& ends);
+
+// To an endpoint of a cluster, as the cluster says.
 io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
                                  io::Timer& timer, io::PeerState* client,
                                  const proxyproto::ConnectionEnds& ends);

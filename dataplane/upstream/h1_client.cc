@@ -2,7 +2,22 @@
 
 #include <errno.h>
 
+#include <algorithm>
+
+#include "dataplane/http/h1_serializer.h"
+
 namespace sluice::upstream {
+
+using http::Failure;
+
+namespace {
+
+// Of the last chunk with data, and of the body.
+constexpr std::string_view kChunkedEnd = "\r\n0\r\n\r\n";
+
+iovec Part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
+}  // namespace
 
 void H1Client::Start(std::unique_ptr<Connection> connection, http::Method method) {
   connection_ = std::move(connection);
@@ -12,6 +27,71 @@ void H1Client::Start(std::unique_ptr<Connection> connection, http::Method method
   response_started_ = false;
   NextHead();
 }
+
+// --- The request.
+
+io::Task<Failure> H1Client::Write(const iovec* parts, int count, SendLimit limit) {
+  // A copy, since a partial write moves the beginnings.
+  iovec rest[4];
+  int first = 0;
+  for (int i = 0; i < count; ++i) rest[i] = parts[i];
+  limit.Restart();
+  for (;;) {
+    while (first < count && rest[first].iov_len == 0) ++first;
+    if (first == count) co_return Failure::kNone;
+    ssize_t written = stream().Writev(rest + first, count - first);
+    if (written == -EAGAIN) {
+      io::Wait wait;
+      stream().WaitToWrite(wait);
+      wait.Until(limit.timer);
+      if (co_await wait == io::Wake::kTimeout) co_return Failure::kUpstreamTimeout;
+      limit.Restart();
+      continue;
+    }
+    if (written < 0) co_return Failure::kUpstreamReset;
+    for (int i = first; written > 0; ++i) {
+      const size_t taken = std::min(static_cast<size_t>(written), rest[i].iov_len);
+      rest[i].iov_base = static_cast<char*>(rest[i].iov_base) + taken;
+      rest[i].iov_len -= taken;
+      written -= static_cast<ssize_t>(taken);
+    }
+  }
+}
+
+io::Task<Failure> H1Client::SendRequest(std::string_view head, http::Framing framing,
+                                        std::string_view body, bool whole, SendLimit limit) {
+  chunked_ = framing == http::Framing::kChunked;
+  iovec parts[4] = {Part(head), {}, Part(body), {}};
+  char size_line[http::kChunkSizeLineMax];
+  if (whole && chunked_) {
+    std::string_view end = kChunkedEnd;
+    if (body.empty()) {
+      end.remove_prefix(2);  // There is no chunk to end.
+    } else {
+      parts[1] = {size_line, http::WriteChunkSizeLine(body.size(), size_line)};
+    }
+    parts[3] = Part(end);
+  }
+  co_return co_await Write(parts, 4, limit);
+}
+
+io::Task<Failure> H1Client::SendBody(std::string_view piece, bool last,
+                                     const std::vector<http::Field>& trailers, SendLimit limit) {
+  char size_line[http::kChunkSizeLineMax];
+  iovec parts[4] = {{}, Part(piece), {}, {}};
+  std::string end;
+  if (chunked_ && !piece.empty()) {
+    parts[0] = {size_line, http::WriteChunkSizeLine(piece.size(), size_line)};
+    parts[2] = Part("\r\n");
+  }
+  if (chunked_ && last) {
+    end = http::ChunkedEnd(trailers);
+    parts[3] = Part(end);
+  }
+  co_return co_await Write(parts, 4, limit);
+}
+
+// --- The response.
 
 void H1Client::NextHead() {
   head_done_ = false;
@@ -29,7 +109,7 @@ ssize_t H1Client::Fill(size_t least) {
   return read;
 }
 
-H1Client::Progress H1Client::ReceiveHead(http::ResponseHead* head) {
+Requester::Progress H1Client::ReceiveHead(http::ResponseHead* head) {
   for (;;) {
     if (!in_.empty()) {
       switch (parser_.Parse(in_.view(), head)) {
@@ -65,7 +145,7 @@ void H1Client::StartTunnel() {
   keep_alive_ = false;
 }
 
-H1Client::Progress H1Client::ReceiveBody(std::string_view* piece) {
+Requester::Progress H1Client::ReceiveBody(std::string_view* piece) {
   *piece = {};
   for (;;) {
     if (body_.done()) return Progress::kReady;
@@ -101,13 +181,19 @@ void H1Client::Finish(Pool& pool, const PoolLimits& limits, bool request_complet
   if (fit) {
     pool.Put(std::move(connection_), limits, std::chrono::seconds(peer_timeout_seconds_));
   } else if (!request_complete || !body_.done()) {
-    Abort();
+    Abort(Failure::kNone);
   } else {
     connection_.reset();
   }
 }
 
-void H1Client::Abort() {
+http::BodyReader* H1Client::spliceable_body() {
+  const bool may = connection_ != nullptr && !stream().encrypted() && in_.empty() &&
+                   body_.framing() == http::Framing::kLength;
+  return may ? &body_ : nullptr;
+}
+
+void H1Client::Abort(Failure) {
   in_.Release();
   if (connection_ == nullptr) return;
   connection_->stream().Abort();

@@ -1,8 +1,10 @@
-// The HTTP/1.1 side of one exchange on an upstream connection: parses what arrives, decides whether
-// the connection may serve again. Never waits; the exchange does.
+// The HTTP/1.1 side of one exchange on an upstream connection: frames the request, parses the
+// response, decides whether the connection may serve again.
 //
 // On the request path. A block from the buffer pool is held only while response bytes are in it.
 #pragma once
+
+#include <sys/uio.h>
 
 #include <memory>
 
@@ -10,47 +12,48 @@
 #include "dataplane/http/h1_parser.h"
 #include "dataplane/io/buffer.h"
 #include "dataplane/upstream/pool.h"
+#include "dataplane/upstream/requester.h"
 
 namespace sluice::upstream {
 
-class H1Client {
+class H1Client final : public Requester {
  public:
   explicit H1Client(io::BufferPool& buffers) : in_(buffers) {}
 
   void Start(std::unique_ptr<Connection> connection, http::Method method);
-  bool started() const { return connection_ != nullptr; }
-  Connection& connection() { return *connection_; }
   tls::Stream& stream() { return connection_->stream(); }
 
-  enum class Progress : uint8_t {
-    kWait,    // Nothing more to read at present.
-    kReady,   // A head, or a piece of the body, is there.
-    kClosed,  // Closed or reset by the upstream.
-    kMalformed,
-  };
+  // The head and, if that is all of it, the body with `framing`.
+  io::Task<http::Failure> SendRequest(std::string_view head, http::Framing framing,
+                                      std::string_view body, bool whole, SendLimit limit);
+  // Bytes as they are, in at most four parts.
+  io::Task<http::Failure> Write(const iovec* parts, int count, SendLimit limit);
 
-  // Reads and parses until a whole head is there. After an interim head call NextHead first.
-  Progress ReceiveHead(http::ResponseHead* head);
-  void NextHead();
-  // Whether any byte of a response has come: then the upstream has acted on the request.
-  bool response_started() const { return response_started_; }
-
-  // After the final head: where its body is.
-  void StartBody(const http::ResponseHead& head);
   // After 101: everything from here to the end is the other protocol's.
   void StartTunnel();
-  // The next piece, valid until the next call. kReady with an empty piece and body_done() is the
-  // end.
-  Progress ReceiveBody(std::string_view* piece);
-  bool body_done() const { return body_.done(); }
-  http::BodyReader& body() { return body_; }
-  bool has_buffered() const { return !in_.empty(); }
+  // The body's rest, where it is a clear stream of known length of which nothing is buffered;
+  // otherwise null.
+  http::BodyReader* spliceable_body();
+
+  // Requester:
+  io::Task<http::Failure> SendBody(std::string_view piece, bool last,
+                                   const std::vector<http::Field>& trailers,
+                                   SendLimit limit) override;
+  void WaitToRead(io::Wait& wait) override { stream().WaitToRead(wait); }
+  bool may_have_answered() override { return stream().may_read(); }
+  Progress ReceiveHead(http::ResponseHead* head) override;
+  void NextHead() override;
+  bool response_started() const override { return response_started_; }
+  bool refused() const override { return false; }
+  void StartBody(const http::ResponseHead& head) override;
+  Progress ReceiveBody(std::string_view* piece) override;
+  bool body_done() const override { return body_.done(); }
+  const std::vector<http::Field>& response_trailers() const override { return body_.trailers(); }
+  void Abort(http::Failure reason) override;
 
   // Returns the connection to `pool` if its exchange is over and it is fit to serve another; closes
   // it otherwise. `request_complete`: the whole request was sent.
   void Finish(Pool& pool, const PoolLimits& limits, bool request_complete);
-  // Ends the connection so that an unfinished request never looks complete.
-  void Abort();
 
  private:
   static constexpr http::HeadLimits kHeadLimits{
@@ -64,6 +67,7 @@ class H1Client {
   http::ResponseParser parser_;
   http::BodyReader body_;
   http::Method method_ = http::Method::kGet;
+  bool chunked_ = false;  // The request's body.
   bool response_started_ = false;
   bool head_done_ = false;
   bool keep_alive_ = false;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "dataplane/upstream/shared_connection.h"
+
 namespace sluice::upstream {
 
 namespace {
@@ -28,6 +30,8 @@ Connection::~Connection() {
   stream_.Close();
   stats_.connections_active.Sub();
 }
+
+Pool::Pool() = default;
 
 Pool::~Pool() {
   while (newest_ != nullptr) {
@@ -96,6 +100,28 @@ void Pool::Unlink(Connection& connection) {
   connection.stream_.socket().set_idle_callback(nullptr, nullptr);
   connection.idle_timer_.set_callback(nullptr, nullptr);
   connection.reactor_.timers().Disarm(connection.idle_timer_);
+}
+
+SharedConnection* Pool::FindShared() const {
+  for (const auto& shared : shared_) {
+    if (shared->has_room()) return shared.get();
+  }
+  return nullptr;
+}
+
+SharedConnection* Pool::FindConnecting() const {
+  for (const auto& shared : shared_) {
+    if (shared->expects_room()) return shared.get();
+  }
+  return nullptr;
+}
+
+void Pool::Add(std::unique_ptr<SharedConnection> connection) {
+  shared_.push_back(std::move(connection));
+}
+
+void Pool::Remove(SharedConnection& connection) {
+  std::erase_if(shared_, [&connection](const auto& shared) { return shared.get() == &connection; });
 }
 
 std::shared_ptr<Pool> PoolSet::Get(const std::string& key) {

@@ -1,13 +1,16 @@
-// Idle connections to one endpoint, newest first, and the set of a worker's pools.
+// Connections to one endpoint: idle ones of HTTP/1.1, newest first, and those of HTTP/2, which
+// serve many requests at a time; and the set of a worker's pools.
 //
 // Hot path: Take and Put make no system call. Owned by one worker. A pool lives as long as a
 // cluster of the worker refers to it, whatever snapshots come and go.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "dataplane/io/reactor.h"
 #include "dataplane/observe/metrics.h"
@@ -17,6 +20,7 @@
 namespace sluice::upstream {
 
 class Pool;
+class SharedConnection;
 
 // A connection to an endpoint, either lent to one exchange or idle in its pool.
 class Connection {
@@ -49,6 +53,7 @@ struct PoolLimits {
 
 class Pool {
  public:
+  Pool();
   ~Pool();
 
   // The connection used last, or null. Whatever an idle connection receives, closing included,
@@ -60,6 +65,24 @@ class Pool {
            io::Millis peer_timeout);
   uint32_t idle() const { return idle_; }
 
+  // --- HTTP/2.
+  // Streams on one connection. More would wait for each other in its losses; many servers allow no
+  // more.
+  static constexpr uint32_t kStreamsMax = 100;
+  // One with room for another request; null if there is none.
+  SharedConnection* FindShared() const;
+  // One that is being opened and will have room.
+  SharedConnection* FindConnecting() const;
+  void Add(std::unique_ptr<SharedConnection> connection);
+  // Destroys it.
+  void Remove(SharedConnection& connection);
+  // What the endpoint last agreed to where it had the choice.
+  bool speaks_http1() const { return speaks_http1_; }
+  void set_speaks_http1(bool it_does) { speaks_http1_ = it_does; }
+  // How many streams the endpoint allows, as far as it is known.
+  uint32_t streams_expected() const { return streams_expected_; }
+  void set_streams_expected(uint32_t told) { streams_expected_ = std::min(told, kStreamsMax); }
+
  private:
   static void OnIdleEvent(void* connection);
   static void OnIdleTimeout(void* connection);
@@ -68,6 +91,9 @@ class Pool {
   Connection* newest_ = nullptr;
   Connection* oldest_ = nullptr;
   uint32_t idle_ = 0;
+  std::vector<std::unique_ptr<SharedConnection>> shared_;  // Few.
+  bool speaks_http1_ = false;
+  uint32_t streams_expected_ = kStreamsMax;
 };
 
 class PoolSet {

@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import certs      # noqa: E402
 import fleet      # noqa: E402
 import h1         # noqa: E402
+import h2_upstream  # noqa: E402
 import nginx      # noqa: E402
 import ports      # noqa: E402
 import upstream   # noqa: E402
@@ -71,6 +72,11 @@ class Rig:
         self.parts.append(server)
         return server
 
+    def h2_upstream(self, **options):
+        server = h2_upstream.H2Upstream(self.port(), **options)
+        self.parts.append(server)
+        return server
+
     def cert(self, name, names=(), **options):
         return certs.Certificate(self.dir, name, names, **options)
 
@@ -102,7 +108,7 @@ class Rig:
 
     def dump(self, lines=40):
         for part in self.parts:
-            if isinstance(part, upstream.Upstream):
+            if isinstance(part, (upstream.Upstream, h2_upstream.H2Upstream)):
                 continue
             part = getattr(part, "process", part)
             print(f"--- {part.name}: {' '.join(part.argv[:3])} ...\n{part.tail(lines)}",

@@ -77,21 +77,30 @@ void CheckRange(const std::string& field, uint32_t value, uint32_t min, uint32_t
   errors->Add(field, fmt::format("{} is out of range; give {} to {}", value, min, max));
 }
 
-void CheckHealthCheck(const v1::HealthCheck& check, ResourceErrors* errors) {
+void CheckHealthCheck(const v1::Cluster& cluster, ResourceErrors* errors) {
+  const v1::HealthCheck& check = cluster.health_check();
   CheckRange("health_check.interval_ms", check.interval_ms(), kCheckIntervalMinMs, kCheckMaxMs,
              errors);
   CheckRange("health_check.timeout_ms", check.timeout_ms(), 1, kCheckMaxMs, errors);
   CheckRange("health_check.healthy_after", check.healthy_after(), 1, kCheckCountMax, errors);
   CheckRange("health_check.unhealthy_after", check.unhealthy_after(), 1, kCheckCountMax, errors);
   if (check.schema() == v1::HealthCheck::TCP) return;
-  if (check.schema() != v1::HealthCheck::HTTP) {
-    errors->Add("health_check.schema", "the schema is not known here; use tcp or http");
-    return;
-  }
-  AddProblem("health_check.http_path", TargetProblem(check.http_path()), errors);
   if (!check.http_host().empty()) {
     AddProblem("health_check.http_host", AuthorityProblem(check.http_host()), errors);
   }
+  if (check.schema() == v1::HealthCheck::GRPC) {
+    AddProblem("health_check.grpc_service", GrpcServiceProblem(check.grpc_service()), errors);
+    if (cluster.protocol() == v1::UPSTREAM_PROTOCOL_HTTP1) {
+      errors->Add("health_check.schema",
+                  "gRPC needs HTTP/2; give the upstream protocol: http2, or check by tcp or http");
+    }
+    return;
+  }
+  if (check.schema() != v1::HealthCheck::HTTP) {
+    errors->Add("health_check.schema", "the schema is not known here; use tcp, http or grpc");
+    return;
+  }
+  AddProblem("health_check.http_path", TargetProblem(check.http_path()), errors);
   for (int i = 0; i < check.expected_statuses_size(); ++i) {
     CheckRange(fmt::format("health_check.expected_statuses[{}]", i), check.expected_statuses(i),
                200, 599, errors);
@@ -137,7 +146,7 @@ void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors
   CheckProtocol(cluster, &errors);
   AddProblem("hash_on", HashOnProblem(cluster.hash_on()), &errors);
   CheckEndpoints(cluster, &errors);
-  if (cluster.has_health_check()) CheckHealthCheck(cluster.health_check(), &errors);
+  if (cluster.has_health_check()) CheckHealthCheck(cluster, &errors);
   CheckTls(cluster.tls(), known, &errors);
   AddProblem("timeouts.connect_ms", DurationProblem(cluster.timeouts().connect_ms()), &errors);
   AddProblem("keep_alive.idle_ms", DurationProblem(cluster.keep_alive().idle_ms()), &errors);

@@ -380,6 +380,20 @@ TEST(ValidateTest, RedirectsAndResponses) {
 TEST(ValidateTest, Cluster) {
   ExpectOne("lb_strategy", "not known",
             [](Parts* parts) { parts->cluster.set_lb_strategy(static_cast<v1::LbStrategy>(77)); });
+  const auto grpc = [](Parts* parts, const char* service) {
+    parts->cluster.mutable_health_check()->set_schema(v1::HealthCheck::GRPC);
+    parts->cluster.mutable_health_check()->set_grpc_service(service);
+  };
+  ExpectOne("health_check.schema", "protocol: http2", [&](Parts* parts) { grpc(parts, ""); });
+  ExpectOne("health_check.grpc_service", "shop.v1.Orders", [&](Parts* parts) {
+    grpc(parts, "no name");
+    parts->cluster.set_protocol(v1::UPSTREAM_PROTOCOL_HTTP2);
+  });
+  EXPECT_THAT(ErrorsAfter([&](Parts* parts) {
+                grpc(parts, "shop.v1.Orders");
+                parts->cluster.set_protocol(v1::UPSTREAM_PROTOCOL_HTTP2);
+              }),
+              IsEmpty());
   ExpectOne("protocol", "http1, http2 or auto", [](Parts* parts) {
     parts->cluster.set_protocol(static_cast<v1::UpstreamProtocol>(9));
   });
@@ -435,7 +449,7 @@ TEST(ValidateTest, HealthChecks) {
             [&](Parts* parts) { check(parts)->set_http_host("a b"); });
   ExpectOne("health_check.expected_statuses[0]", "200 to 599",
             [&](Parts* parts) { check(parts)->set_expected_statuses(0, 42); });
-  ExpectOne("health_check.schema", "tcp or http", [&](Parts* parts) {
+  ExpectOne("health_check.schema", "tcp, http or grpc", [&](Parts* parts) {
     check(parts)->set_schema(static_cast<v1::HealthCheck::Schema>(9));
   });
   EXPECT_THAT(ErrorsAfter([&](Parts* parts) {

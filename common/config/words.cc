@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "common/base/address.h"
 #include "common/route/path.h"
 
@@ -128,6 +129,16 @@ std::string PathPatternProblem(std::string_view path, bool keep_encoded_slashes)
                        path);
   }
   return {};
+}
+
+std::string GrpcServiceProblem(std::string_view service) {
+  constexpr size_t kBytesMax = 256;
+  const bool named = std::all_of(service.begin(), service.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-' ||
+           c == '/';
+  });
+  if (named && service.size() <= kBytesMax) return {};
+  return fmt::format("'{}' is no gRPC service; give a name like shop.v1.Orders", service);
 }
 
 std::string TargetProblem(std::string_view target) {

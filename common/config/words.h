@@ -31,6 +31,8 @@ std::string PathPatternProblem(std::string_view path, bool keep_encoded_slashes)
 
 // A request target to ask for: "/" and printable characters.
 std::string TargetProblem(std::string_view target);
+// A gRPC service's full name, or nothing.
+std::string GrpcServiceProblem(std::string_view service);
 
 // A protocol for Upgrade: lower case, with a version or without; not HTTP itself, which would get
 // requests past the routes.

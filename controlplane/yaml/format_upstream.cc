@@ -17,13 +17,16 @@ constexpr Choice kStrategies[] = {
     {"hash", v1::LB_STRATEGY_HASH},
     {"least_request", v1::LB_STRATEGY_LEAST_REQUEST},
 };
-constexpr Choice kSchemas[] = {{"tcp", v1::HealthCheck::TCP}, {"http", v1::HealthCheck::HTTP}};
+constexpr Choice kSchemas[] = {{"tcp", v1::HealthCheck::TCP},
+                               {"http", v1::HealthCheck::HTTP},
+                               {"grpc", v1::HealthCheck::GRPC}};
 
 constexpr Key kHealthCheckKeys[] = {
     {.name = "schema",
      .kind = KeyKind::kChoice,
-     .doc =
-         "tcp: a node is healthy that accepts connections. http: that answers a GET as expected.",
+     .doc = "tcp: a node is healthy that accepts connections. http: that answers a GET as "
+            "expected. grpc: that says SERVING (grpc.health.v1.Health/Check); needs http2 or auto "
+            "as the upstream's protocol.",
      .example = "'http'",
      .field = "schema",
      .initial = "tcp",
@@ -35,11 +38,17 @@ constexpr Key kHealthCheckKeys[] = {
      .initial = "/",
      .check = config::TargetProblem},
     {.name = "http_host",
-     .doc = "The Host http asks with.",
+     .doc = "The Host http and grpc ask with.",
      .example = "'users.internal'",
      .field = "http_host",
      .without = "the node's address",
      .check = config::AuthorityProblem},
+    {.name = "grpc_service",
+     .doc = "The service grpc asks about.",
+     .example = "'shop.v1.Orders'",
+     .field = "grpc_service",
+     .without = "the server as a whole",
+     .check = config::GrpcServiceProblem},
     {.name = "frequency_secs",
      .kind = KeyKind::kInteger,
      .doc = "Seconds between two checks of a node.",

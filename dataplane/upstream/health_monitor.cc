@@ -45,7 +45,8 @@ std::string KeyOf(const v1::Cluster& cluster, const v1::Endpoint& endpoint) {
   std::string key = cluster.name();
   for (const std::string& part :
        {endpoint.address(), endpoint.sni(), cluster.tls().SerializeAsString(),
-        cluster.health_check().SerializeAsString(), std::to_string(cluster.proxy_protocol())}) {
+        cluster.health_check().SerializeAsString(), std::to_string(cluster.proxy_protocol()),
+        std::to_string(cluster.protocol())}) {
     // Sizes keep apart what would otherwise run together.
     key += '\0' + std::to_string(part.size()) + ':' + part;
   }
@@ -53,12 +54,26 @@ std::string KeyOf(const v1::Cluster& cluster, const v1::Endpoint& endpoint) {
   return key;
 }
 
+ProbeSchema SchemaOf(const v1::Cluster& cluster) {
+  switch (cluster.health_check().schema()) {
+    case v1::HealthCheck::HTTP:
+      // Where both will do, the simpler one.
+      return cluster.protocol() == v1::UPSTREAM_PROTOCOL_HTTP2 ? ProbeSchema::kHttp2
+                                                               : ProbeSchema::kHttp1;
+    case v1::HealthCheck::GRPC:
+      return ProbeSchema::kGrpc;
+    default:
+      return ProbeSchema::kTcp;
+  }
+}
+
 ProbeTarget TargetOf(const v1::Cluster& cluster, const v1::Endpoint& endpoint) {
   const v1::HealthCheck& check = cluster.health_check();
   ProbeTarget target;
   target.address = endpoint.address();
   target.timeout = milliseconds(check.timeout_ms() > 0 ? check.timeout_ms() : kTimeoutMsDefault);
-  target.use_http = check.schema() == v1::HealthCheck::HTTP;
+  target.schema = SchemaOf(cluster);
+  target.grpc_service = check.grpc_service();
   target.http_path = check.http_path().empty() ? "/" : check.http_path();
   target.http_host = check.http_host().empty() ? endpoint.address() : check.http_host();
   target.expected_statuses.assign(check.expected_statuses().begin(),

@@ -178,7 +178,7 @@ class HealthProbeTest : public HealthTest {
   static ProbeTarget Http(const std::string& address) {
     return {.address = address,
             .timeout = std::chrono::seconds(20),
-            .use_http = true,
+            .schema = ProbeSchema::kHttp1,
             .http_path = "/health",
             .http_host = "users.internal"};
   }

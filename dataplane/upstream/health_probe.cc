@@ -20,6 +20,8 @@
 
 #include "common/base/address.h"
 #include "dataplane/proxyproto/header_writer.h"
+#include "dataplane/upstream/h2_probe.h"
+#include "sluice/v1/grpc_health.pb.h"
 
 namespace sluice::upstream {
 namespace {
@@ -119,15 +121,11 @@ class Run : public std::enable_shared_from_this<Run> {
   }
 
   void Ask() {
-    if (!target_.use_http) return Finish(true, "connected");
-    parser_.header_limit(kHeadBytesMax);
-    parser_.skip(true);  // The head is all we want.
-    request_ = fmt::format(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: sluice-health-check\r\nAccept: */*\r\n"
-        "Connection: close\r\n\r\n",
-        target_.http_path, target_.http_host);
-    if (!target_.use_tls) return Write(request_);
-    if (target_.tls != nullptr) ssl_ = target_.tls->NewSession(target_.server_name);
+    if (target_.schema == ProbeSchema::kTcp) return Finish(true, "connected");
+    const bool http1 = target_.schema == ProbeSchema::kHttp1;
+    http1 ? AskByHttp1() : AskByHttp2();
+    if (!target_.use_tls) return Write(std::exchange(request_, {}));
+    if (target_.tls != nullptr) ssl_ = target_.tls->NewSession(target_.server_name, http1);
     if (ssl_ == nullptr) {
       return Finish(false, fmt::format("tls: \"{}\" cannot be verified", target_.server_name));
     }
@@ -135,23 +133,50 @@ class Run : public std::enable_shared_from_this<Run> {
     Advance();
   }
 
+  void AskByHttp1() {
+    parser_.header_limit(kHeadBytesMax);
+    parser_.skip(true);  // The head is all we want.
+    request_ = fmt::format(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: sluice-health-check\r\nAccept: */*\r\n"
+        "Connection: close\r\n\r\n",
+        target_.http_path, target_.http_host);
+  }
+
+  void AskByHttp2() {
+    H2Probe::Question question{
+        .encrypted = target_.use_tls, .authority = target_.http_host, .path = target_.http_path};
+    if (target_.schema == ProbeSchema::kGrpc) {
+      v1::GrpcHealthQuestion message;
+      message.set_service(target_.grpc_service);
+      question.grpc = true;
+      question.path = "/grpc.health.v1.Health/Check";
+      question.message = message.SerializeAsString();
+    }
+    h2_.emplace(std::move(question));
+    request_ = h2_->TakeOutput();
+  }
+
   // TLS as far as the bytes at hand allow; then writes what came out, or reads more.
   void Advance() {
     ERR_clear_error();
-    if (!request_.empty()) {
-      const int outcome = SSL_write(ssl_.get(), request_.data(), static_cast<int>(request_.size()));
-      if (outcome > 0) request_.clear();
-      if (outcome <= 0 && SSL_get_error(ssl_.get(), outcome) != SSL_ERROR_WANT_READ) {
-        return Finish(false, "tls: " + tls::DescribeError(ssl_.get()));
-      }
-    }
-    if (request_.empty() && !Decrypt()) return;
+    if (!Encrypt()) return;
+    if (request_.empty() && (!Decrypt() || !Encrypt())) return;
     char* data = nullptr;
     const long bytes = BIO_get_mem_data(SSL_get_wbio(ssl_.get()), &data);
     if (bytes == 0) return Read();
     std::string out(data, static_cast<size_t>(bytes));
     (void)BIO_reset(SSL_get_wbio(ssl_.get()));
     Write(std::move(out));
+  }
+
+  // What is still to be sent, as soon as there are keys. False when the probe is over.
+  bool Encrypt() {
+    if (request_.empty()) return true;
+    const int outcome = SSL_write(ssl_.get(), request_.data(), static_cast<int>(request_.size()));
+    if (outcome > 0) request_.clear();
+    if (outcome > 0 || SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_READ) return true;
+    Finish(false, "tls: " + tls::DescribeError(ssl_.get()));
+    return false;
   }
 
   // False when the probe is over.
@@ -198,11 +223,55 @@ class Run : public std::enable_shared_from_this<Run> {
       BIO_write(SSL_get_rbio(ssl_.get()), in_.data(), static_cast<int>(bytes));
       return Advance();
     }
-    if (Parse({in_.data(), bytes})) Read();
+    if (!Parse({in_.data(), bytes})) return;
+    if (request_.empty()) return Read();
+    Write(std::exchange(request_, {}));
   }
 
   // False when the probe is over.
   bool Parse(std::string_view bytes) {
+    return h2_.has_value() ? ParseHttp2(bytes) : ParseHttp1(bytes);
+  }
+
+  bool ParseHttp2(std::string_view bytes) {
+    switch (h2_->Feed(bytes)) {
+      case H2Probe::State::kWaiting:
+        request_ += h2_->TakeOutput();
+        return true;
+      case H2Probe::State::kFailed:
+        Finish(false, "http: no answer in HTTP/2");
+        return false;
+      case H2Probe::State::kAnswered:
+        break;
+    }
+    target_.schema == ProbeSchema::kGrpc ? JudgeGrpc() : JudgeStatus(h2_->status());
+    return false;
+  }
+
+  void JudgeGrpc() {
+    v1::GrpcHealthAnswer answer;
+    if (h2_->status() != 200) return Finish(false, fmt::format("grpc: status {}", h2_->status()));
+    if (h2_->grpc_status() != 0) {
+      return Finish(false,
+                    fmt::format("grpc: code {} {}", h2_->grpc_status(), h2_->grpc_message()));
+    }
+    const std::string_view message = h2_->message();
+    if (!answer.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+      return Finish(false, "grpc: an answer of another kind");
+    }
+    const bool passed = answer.status() == v1::GrpcHealthAnswer::SERVING;
+    Finish(passed, "grpc: " + v1::GrpcHealthAnswer::Status_Name(answer.status()));
+  }
+
+  void JudgeStatus(unsigned status) {
+    const auto& expected = target_.expected_statuses;
+    const bool passed = expected.empty()
+                            ? status >= 200 && status < 400
+                            : std::find(expected.begin(), expected.end(), status) != expected.end();
+    Finish(passed, fmt::format("status {}", status));
+  }
+
+  bool ParseHttp1(std::string_view bytes) {
     head_ += bytes;
     error_code error;
     const size_t used = parser_.put(asio::buffer(head_), error);
@@ -212,12 +281,7 @@ class Run : public std::enable_shared_from_this<Run> {
       return false;
     }
     if (!parser_.is_header_done()) return true;
-    const unsigned status = parser_.get().result_int();
-    const auto& expected = target_.expected_statuses;
-    const bool passed = expected.empty()
-                            ? status >= 200 && status < 400
-                            : std::find(expected.begin(), expected.end(), status) != expected.end();
-    Finish(passed, fmt::format("status {}", status));
+    JudgeStatus(parser_.get().result_int());
     return false;
   }
 
@@ -227,11 +291,12 @@ class Run : public std::enable_shared_from_this<Run> {
   const ProbeTarget target_;
   HealthProbe::Done done_;  // Null when the probe is over.
   tls::SslPtr ssl_;         // Null without TLS.
-  std::string request_;     // With TLS: what is still to be encrypted.
+  std::string request_;     // What is still to be encrypted, or written.
   std::string out_;
   std::array<char, 4096> in_;
   std::string head_;  // Received, not yet taken by the parser.
   beast::http::response_parser<beast::http::empty_body> parser_;
+  std::optional<H2Probe> h2_;  // Where that is spoken instead.
 };
 
 class StartedProbe : public HealthProbe {

@@ -16,6 +16,8 @@ HTTP2 = {"protocol": "http2"}
 
 class Http2UpstreamTest(rig.FleetTest):
     workers = 1
+    CHECK = {"schema": "http", "frequency_secs": 1, "initially_unhealthy": True,
+             "healthy_after": 1}
 
     @classmethod
     def prepare(cls):
@@ -48,10 +50,10 @@ class Http2UpstreamTest(rig.FleetTest):
                       upstream_options={**HTTP2, "keep_alive": {"requests": 3}}),
             rig.route("dead", [f"127.0.0.1:{r.port()}"], path_prefix="/dead",
                       upstream_options=HTTP2),
-            rig.route("clear", [node[0]], path_prefix="/clear", upstream_options=HTTP2,
-                      strip_prefix="/clear"),
+            rig.route("clear", [node[0]], path_prefix="/clear", strip_prefix="/clear",
+                      upstream_options={**HTTP2, "health_check": cls.CHECK}),
             rig.route("tls", [node[1]], path_prefix="/tls", strip_prefix="/tls",
-                      upstream_options={**HTTP2, "tls": tls}),
+                      upstream_options={**HTTP2, "tls": tls, "health_check": cls.CHECK}),
             rig.route("auto", [node[1]], path_prefix="/auto2", strip_prefix="/auto2",
                       upstream_options={"protocol": "auto", "tls": tls}),
             rig.route("auto-old", [node[2]], path_prefix="/auto1", strip_prefix="/auto1",

@@ -121,6 +121,10 @@ std::string CheckText(const v1::Cluster& cluster) {
   if (check.schema() == v1::HealthCheck::HTTP) {
     return fmt::format("http {} every {}", check.http_path(), every);
   }
+  if (check.schema() == v1::HealthCheck::GRPC) {
+    const std::string& service = check.grpc_service();
+    return fmt::format("grpc {} every {}", service.empty() ? "server" : service, every);
+  }
   return fmt::format("tcp every {}", every);
 }
 

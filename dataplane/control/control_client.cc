@@ -19,20 +19,20 @@ constexpr size_t kPemBytesMax = 1 << 20;
 
 using std::chrono::milliseconds;
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
+absl::StatusOr<std::shared_ptr<::grpc::ChannelCredentials>> MakeCredentials(
     const ControlClientOptions& options) {
-  if (options.insecure) return grpc::InsecureChannelCredentials();
-  grpc::SslCredentialsOptions tls;
+  if (options.insecure) return ::grpc::InsecureChannelCredentials();
+  ::grpc::SslCredentialsOptions tls;
   ASSIGN_OR_RETURN(tls.pem_root_certs, base::ReadFile(options.tls_ca, kPemBytesMax));
   ASSIGN_OR_RETURN(tls.pem_private_key, base::ReadFile(options.tls_key, kPemBytesMax));
   ASSIGN_OR_RETURN(tls.pem_cert_chain, base::ReadFile(options.tls_cert, kPemBytesMax));
-  return grpc::SslCredentials(tls);
+  return ::grpc::SslCredentials(tls);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ControlClientOptions& options,
-                                                           const std::string& address) {
+absl::StatusOr<std::shared_ptr<::grpc::Channel>> MakeChannel(const ControlClientOptions& options,
+                                                             const std::string& address) {
   ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options));
-  grpc::ChannelArguments arguments;
+  ::grpc::ChannelArguments arguments;
   const int keepalive_ms = static_cast<int>(options.keepalive.count());
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_ms / 2);
@@ -42,7 +42,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const ControlClientOp
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   // An http_proxy of the environment is not meant for this.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, credentials, arguments);
+  return ::grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 }  // namespace
@@ -184,7 +184,7 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
     LetGo()->Finish();  // OnDone follows, with the reason.
   }
 
-  void OnDone(const grpc::Status& status) {
+  void OnDone(const ::grpc::Status& status) {
     Lost(status.ok() ? "it ended the stream" : status.error_message());
   }
 

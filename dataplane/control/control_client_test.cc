@@ -209,11 +209,12 @@ TEST_F(ControlClientTest, SpeaksMutualTlsFromFiles) {
   ASSERT_TRUE(base::WriteFileAtomically(folder / "cert.pem", pair.chain_pem, 0600).ok());
   ASSERT_TRUE(base::WriteFileAtomically(folder / "key.pem", pair.key_pem, 0600).ok());
 
-  grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  ::grpc::SslServerCredentialsOptions tls(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   tls.pem_root_certs = pair.chain_pem;
   tls.pem_key_cert_pairs = {{pair.key_pem, pair.chain_pem}};
   FakeController controller;
-  ASSERT_TRUE(controller.Start(0, grpc::SslServerCredentials(tls)));
+  ASSERT_TRUE(controller.Start(0, ::grpc::SslServerCredentials(tls)));
 
   ControlClientOptions options = OptionsFor({controller.address()});
   options.insecure = false;

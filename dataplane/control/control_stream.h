@@ -23,14 +23,14 @@ class LiveStreams {
     const std::lock_guard lock(mutex_);
     ++count_;
   }
-  void Remove(std::shared_ptr<grpc::Channel> channel) {
+  void Remove(std::shared_ptr<::grpc::Channel> channel) {
     const std::lock_guard lock(mutex_);
     finished_.push_back(std::move(channel));
     if (--count_ == 0) none_.notify_all();
   }
   // Only its owner calls these.
   void FreeFinished() {
-    std::vector<std::shared_ptr<grpc::Channel>> finished;  // Freed when the lock is not held.
+    std::vector<std::shared_ptr<::grpc::Channel>> finished;  // Freed when the lock is not held.
     const std::lock_guard lock(mutex_);
     finished.swap(finished_);
   }
@@ -45,7 +45,7 @@ class LiveStreams {
  private:
   std::mutex mutex_;
   std::condition_variable none_;
-  std::vector<std::shared_ptr<grpc::Channel>> finished_;
+  std::vector<std::shared_ptr<::grpc::Channel>> finished_;
   int count_ = 0;
 };
 
@@ -54,15 +54,15 @@ struct StreamEvents {
   std::function<void(v1::ControllerMessage)> on_message;  // The next one after ReadNext().
   std::function<void()> on_read_end;  // No more messages; Finish() then tells why by on_done.
   std::function<void()> on_written;   // The next Write may come.
-  std::function<void(const grpc::Status&)> on_done;
+  std::function<void(const ::grpc::Status&)> on_done;
 };
 
 // Its owner calls it from one thread, and exactly once Finish or Cancel, after which it must not be
 // touched: it deletes itself when gRPC has called OnDone.
 class ControlStream final
-    : public grpc::ClientBidiReactor<v1::ProxyMessage, v1::ControllerMessage> {
+    : public ::grpc::ClientBidiReactor<v1::ProxyMessage, v1::ControllerMessage> {
  public:
-  ControlStream(std::shared_ptr<grpc::Channel> channel, StreamEvents events,
+  ControlStream(std::shared_ptr<::grpc::Channel> channel, StreamEvents events,
                 std::shared_ptr<LiveStreams> live)
       : channel_(std::move(channel)),
         stub_(v1::ControlService::NewStub(channel_)),
@@ -101,9 +101,9 @@ class ControlStream final
   void OnWriteDone(bool ok) override {
     if (ok) events_.on_written();  // Otherwise the stream has broken, and the read ends too.
   }
-  void OnDone(const grpc::Status& status) override {
+  void OnDone(const ::grpc::Status& status) override {
     const std::shared_ptr<LiveStreams> live = live_;
-    std::shared_ptr<grpc::Channel> channel = channel_;
+    std::shared_ptr<::grpc::Channel> channel = channel_;
     events_.on_done(status);
     delete this;
     live->Remove(std::move(channel));
@@ -112,8 +112,8 @@ class ControlStream final
  private:
   ~ControlStream() override = default;
 
-  const std::shared_ptr<grpc::Channel> channel_;
-  grpc::ClientContext context_;
+  const std::shared_ptr<::grpc::Channel> channel_;
+  ::grpc::ClientContext context_;
   const std::unique_ptr<v1::ControlService::Stub> stub_;
   const StreamEvents events_;
   const std::shared_ptr<LiveStreams> live_;

@@ -18,14 +18,14 @@ namespace sluice::control::testing {
 
 class FakeController final : public v1::ControlService::Service {
  public:
-  using Stream = grpc::ServerReaderWriter<v1::ControllerMessage, v1::ProxyMessage>;
+  using Stream = ::grpc::ServerReaderWriter<v1::ControllerMessage, v1::ProxyMessage>;
 
   ~FakeController() override { Stop(); }
 
   // `port` 0: any. False when it is taken.
-  bool Start(int port = 0, std::shared_ptr<grpc::ServerCredentials> credentials =
-                               grpc::InsecureServerCredentials()) {
-    grpc::ServerBuilder builder;
+  bool Start(int port = 0, std::shared_ptr<::grpc::ServerCredentials> credentials =
+                               ::grpc::InsecureServerCredentials()) {
+    ::grpc::ServerBuilder builder;
     int bound = 0;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port), std::move(credentials), &bound);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -89,9 +89,9 @@ class FakeController final : public v1::ControlService::Service {
     if (stream_ != nullptr) stream_->Write(message);
   }
 
-  grpc::Status Connect(grpc::ServerContext* context, Stream* stream) override {
+  ::grpc::Status Connect(::grpc::ServerContext* context, Stream* stream) override {
     v1::ProxyMessage message;
-    if (!stream->Read(&message)) return grpc::Status::OK;
+    if (!stream->Read(&message)) return ::grpc::Status::OK;
     bool reads = true;
     {
       const std::lock_guard lock(mutex_);
@@ -113,7 +113,7 @@ class FakeController final : public v1::ControlService::Service {
       changed_.wait_for(lock, std::chrono::milliseconds(10));
     }
     if (stream_ == stream) stream_ = nullptr;
-    return grpc::Status::OK;
+    return ::grpc::Status::OK;
   }
 
  private:
@@ -123,7 +123,7 @@ class FakeController final : public v1::ControlService::Service {
     function();
   }
 
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<::grpc::Server> server_;
   int port_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -1,4 +1,6 @@
 // One attempt: an endpoint, a connection to it, the request sent, the response head received.
+#include <algorithm>
+
 #include "dataplane/exchange/exchange.h"
 #include "dataplane/exchange/upstream_head.h"
 
@@ -45,7 +47,10 @@ UpstreamHead Exchange::DescribeUpstreamHead() {
           .traceparent = {traceparent_, kTraceparentChars},
           .trace_continued = trace_continued_,
           .peer_trusted = client_.peer_trusted,
-          .upgrade = &upgrade_};
+          .upgrade = &upgrade_,
+          .content_type = grpc_.content_type_upstream(),
+          .grpc_timeout =
+              grpc_ ? grpc_.TimeoutLeft(context_.reactor.now_micros()) : std::string_view()};
 }
 
 upstream::SendLimit Exchange::LimitFor(io::Timer& timer) {
@@ -76,6 +81,7 @@ io::Task<Failure> Exchange::SendRequest() {
     request_sent_ = failure == Failure::kNone;
     co_return Failure::kNone;
   }
+  moved_micros_ = context_.reactor.now_micros();
   pump_ = PumpRequestBody();
   pump_.Start();
   co_return Failure::kNone;
@@ -132,7 +138,7 @@ io::Task<Failure> Exchange::ReceiveHead() {
       co_return Failure::kUpstreamMalformed;
     }
     FilterResponseHead();
-    const Failure failure = co_await responder_.SendInterim(memory_.filtered, timer_);
+    const Failure failure = co_await responder_->SendInterim(memory_.filtered, timer_);
     if (failure != Failure::kNone) co_return failure;
     upstream_->NextHead();
     ArmForResponse();
@@ -148,16 +154,21 @@ io::Task<Failure> Exchange::AwaitUpstream() {
     io::Wait wait;
     upstream_->WaitToRead(wait);
     wait.Until(timer_).On(wake_);
-    const bool half_closed = responder_.client().closed();
+    const bool half_closed = responder_->client().closed();
     if (half_closed || !pump_.done()) {
-      wait.Hangup(responder_.client());
+      wait.Hangup(responder_->client());
     } else {
-      wait.PeerClosed(responder_.client());
+      wait.PeerClosed(responder_->client());
     }
     switch (co_await wait) {
       case io::Wake::kReady:
         co_return Failure::kNone;
       case io::Wake::kTimeout:
+        if (!grpc_.expired(context_.reactor.now_micros()) &&
+            PumpMovedWithin(route_->idle_timeout)) {
+          ArmForResponse();
+          continue;
+        }
         co_return half_closed ? Failure::kClientGone : Failure::kUpstreamTimeout;
       case io::Wake::kHangup:
         co_return Failure::kClientGone;
@@ -182,13 +193,28 @@ io::Task<Failure> Exchange::AwaitUpstream() {
   }
 }
 
-// The upstream's time starts when it has the whole request; until then the pump's own timer runs.
+// The upstream's time starts when it has the whole request; until then the pump's own timer runs,
+// but for gRPC, whose calls may have both sides speak as they like.
 void Exchange::ArmForResponse() {
   if (pump_.done()) {
-    timers().Arm(timer_, route_->request_timeout);
+    ArmUpstream(route_->request_timeout);
   } else {
-    timers().Disarm(timer_);
+    ArmUpstream(grpc_ ? route_->idle_timeout : io::Millis(0));
   }
+}
+
+void Exchange::ArmUpstream(io::Millis limit) {
+  if (const int64_t deadline = grpc_.deadline_micros(); deadline != 0) {
+    const io::Micros rest(deadline - context_.reactor.now_micros());
+    const io::Millis left = std::max(std::chrono::ceil<io::Millis>(rest), io::Millis(1));
+    if (limit.count() == 0 || left < limit) limit = left;
+  }
+  timers().Arm(timer_, limit);
+}
+
+bool Exchange::PumpMovedWithin(io::Millis limit) const {
+  return !pump_.done() && limit.count() != 0 &&
+         context_.reactor.now_micros() - moved_micros_ < io::Micros(limit).count();
 }
 
 bool Exchange::MayRetry(Failure failure) {

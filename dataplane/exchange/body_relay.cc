@@ -16,21 +16,23 @@ using upstream::Requester;
 io::Task<void> Exchange::PumpRequestBody() {
   for (;;) {
     timers().Arm(pump_timer_, service().timeouts.idle);
-    const BodyPiece piece = co_await responder_.ReadBody(pump_timer_);
+    const BodyPiece piece = co_await responder_->ReadBody(pump_timer_);
     // Once the upstream answers, what the client has still to say may depend on it.
-    if (piece.failure == Failure::kRequestTimeout && responder_.response_started()) continue;
+    const bool may_be_silent = grpc_ || responder_->response_started();
+    if (piece.failure == Failure::kRequestTimeout && may_be_silent) continue;
     if (piece.failure != Failure::kNone) {
       pump_failure_ = piece.failure;
       break;
     }
     body_touched_ = true;
+    moved_micros_ = context_.reactor.now_micros();
     request_body_bytes_ += piece.data.size();
     if (route_->body_bytes_max != 0 && request_body_bytes_ > route_->body_bytes_max) {
       pump_failure_ = Failure::kBodyTooLarge;
       break;
     }
     const Failure failure = co_await upstream_->SendBody(
-        piece.data, piece.last, responder_.request_trailers(), LimitFor(pump_timer_));
+        piece.data, piece.last, responder_->request_trailers(), LimitFor(pump_timer_));
     if (failure != Failure::kNone) {
       // The upstream may have answered before it closed; whoever reads its response decides.
       break;
@@ -98,17 +100,17 @@ io::Task<Failure> Exchange::RelayResponse() {
   head_out_.Release();
   timers().Arm(timer_, service().timeouts.idle);
   Failure failure =
-      co_await responder_.SendHead(memory_.filtered, piece, last && !trailers, timer_);
+      co_await responder_->SendHead(memory_.filtered, piece, last && !trailers, timer_);
   if (failure != Failure::kNone) co_return failure;
   response_body_bytes_ += piece.size();
-  if (trailers) co_return co_await responder_.SendEnd(upstream_->response_trailers(), timer_);
+  if (trailers) co_return co_await responder_->SendEnd(upstream_->response_trailers(), timer_);
   if (last) co_return Failure::kNone;
   if (bad) {
-    responder_.AbortResponse();
+    responder_->AbortResponse();
     co_return Failure::kUpstreamBodyCut;
   }
   failure = co_await RelayBody();
-  if (failure != Failure::kNone) responder_.AbortResponse();
+  if (failure != Failure::kNone) responder_->AbortResponse();
   co_return failure;
 }
 
@@ -118,13 +120,13 @@ io::Task<Failure> Exchange::RelayBody() {
     http::BodyReader* const body =
         upstream_ == &client_side_ ? client_side_.spliceable_body() : nullptr;
     if (body != nullptr && body->remaining() >= PipePool::kWorthwhileBytes) {
-      io::Socket* client = responder_.splice_target();
+      io::Socket* client = responder_->splice_target();
       if (client != nullptr) co_return co_await SpliceBody(*body, *client);
     }
     std::string_view piece;
     switch (upstream_->ReceiveBody(&piece)) {
       case Requester::Progress::kWait: {
-        timers().Arm(timer_, route_->idle_timeout);
+        ArmUpstream(route_->idle_timeout);
         const Failure failure = co_await AwaitBody();
         if (failure != Failure::kNone) co_return failure;
         continue;
@@ -138,10 +140,10 @@ io::Task<Failure> Exchange::RelayBody() {
     const bool last = upstream_->body_done();
     const bool trailers = last && !upstream_->response_trailers().empty();
     timers().Arm(timer_, service().timeouts.idle);
-    Failure failure = co_await responder_.SendBody(piece, last && !trailers, timer_);
+    Failure failure = co_await responder_->SendBody(piece, last && !trailers, timer_);
     if (failure != Failure::kNone) co_return failure;
     response_body_bytes_ += piece.size();
-    if (trailers) co_return co_await responder_.SendEnd(upstream_->response_trailers(), timer_);
+    if (trailers) co_return co_await responder_->SendEnd(upstream_->response_trailers(), timer_);
     if (last) co_return Failure::kNone;
   }
 }
@@ -150,13 +152,16 @@ io::Task<Failure> Exchange::AwaitBody() {
   for (;;) {
     io::Wait wait;
     upstream_->WaitToRead(wait);
-    wait.Until(timer_).On(wake_).Hangup(responder_.client());
+    wait.Until(timer_).On(wake_).Hangup(responder_->client());
     switch (co_await wait) {
       case io::Wake::kReady:
       case io::Wake::kSignal:
         co_return Failure::kNone;
       case io::Wake::kTimeout:
-        co_return Failure::kUpstreamBodyTimeout;
+        if (grpc_.expired(context_.reactor.now_micros())) co_return Failure::kDeadlineExceeded;
+        if (!PumpMovedWithin(route_->idle_timeout)) co_return Failure::kUpstreamBodyTimeout;
+        ArmUpstream(route_->idle_timeout);
+        continue;
       case io::Wake::kHangup:
         co_return Failure::kClientGone;
       case io::Wake::kPeerClosed:

@@ -8,7 +8,7 @@ Exchange::Exchange(runtime::WorkerContext& context, runtime::WorkerRuntime& runt
                    const IncomingRequest& request, Responder& responder, Memory& memory)
     : context_(context),
       request_(request),
-      responder_(responder),
+      responder_(&responder),
       memory_(memory),
       runtime_(context, runtime),
       client_side_(context.buffers),
@@ -59,11 +59,14 @@ io::Task<Failure> Exchange::Forward() {
       failure != Failure::kNone) {
     co_return failure;
   }
+  if (grpc_) {
+    if (const Failure failure = BeginGrpc(); failure != Failure::kNone) co_return failure;
+  }
   if (upgrade_ && cluster_->spec().protocol == v1::UPSTREAM_PROTOCOL_HTTP2) {
     co_return Failure::kUpgradeRefused;
   }
   // What follows the head of an upgrade belongs to the other protocol.
-  body_is_whole_ = upgrade_ || responder_.TakeWholeBody(&whole_body_);
+  body_is_whole_ = upgrade_ || responder_->TakeWholeBody(&whole_body_);
   request_body_bytes_ = whole_body_.size();
   if (route_->body_bytes_max != 0 && request_body_bytes_ > route_->body_bytes_max) {
     co_return Failure::kBodyTooLarge;
@@ -79,6 +82,7 @@ io::Task<Failure> Exchange::Forward() {
     StopPump();
     const bool again = MayRetry(failure);
     AbortUpstream(failure);
+    if (grpc_.expired(context_.reactor.now_micros())) co_return Failure::kDeadlineExceeded;
     if (!again) co_return failure;
     cluster_->stats().retries_total.Add();
   }
@@ -97,6 +101,18 @@ io::Task<Failure> Exchange::Forward() {
   h2_client_.reset();
   load_ = {};
   co_return failure;
+}
+
+Failure Exchange::BeginGrpc() {
+  const Failure failure = grpc_.Begin(request_, context_.reactor.now_micros());
+  // Where gRPC cannot be spoken, gRPC-Web may be what the upstream itself takes.
+  const bool translates =
+      grpc_.is_web() && cluster_->spec().protocol != v1::UPSTREAM_PROTOCOL_HTTP1;
+  if (failure != Failure::kNone || !translates) return failure;
+  grpc_.Translate();
+  web_responder_.emplace(*responder_, grpc_, context_.buffers);
+  responder_ = &*web_responder_;
+  return Failure::kNone;
 }
 
 void Exchange::AbortUpstream(Failure reason) {

@@ -5,9 +5,11 @@
 // snapshot from its first byte to its last. Destroying it midway cancels everything it waits for.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "dataplane/exchange/client_address.h"
+#include "dataplane/exchange/grpc_call.h"
 #include "dataplane/exchange/incoming_request.h"
 #include "dataplane/exchange/memory.h"
 #include "dataplane/exchange/request_id.h"
@@ -15,6 +17,7 @@
 #include "dataplane/exchange/trace_context.h"
 #include "dataplane/exchange/upgrade.h"
 #include "dataplane/exchange/upstream_head.h"
+#include "dataplane/exchange/web_responder.h"
 #include "dataplane/io/buffer.h"
 #include "dataplane/runtime/worker_context.h"
 #include "dataplane/upstream/h1_client.h"
@@ -45,11 +48,13 @@ class Exchange {
   // --- Answering by ourselves (local_reply.cc).
   io::Task<http::Failure> Respond(const runtime::LocalAnswer& answer);
   io::Task<void> Fail(http::Failure failure);
+  io::Task<void> FailGrpc(http::Failure failure);
   io::Task<http::Failure> SendLocal(uint16_t status, std::string_view content_type,
                                     std::string_view body, std::string_view location);
 
   // --- Sending upstream (exchange.cc, attempt.cc).
   io::Task<http::Failure> Forward();
+  http::Failure BeginGrpc();
   io::Task<http::Failure> Attempt();
   io::Task<http::Failure> SendRequest();
   io::Task<http::Failure> SendByH1();
@@ -57,6 +62,10 @@ class Exchange {
   io::Task<http::Failure> ReceiveHead();
   io::Task<http::Failure> AwaitUpstream();
   void ArmForResponse();
+  // Until `limit` is over (zero: no limit), or the call's deadline.
+  void ArmUpstream(io::Millis limit);
+  // What the request's body does counts as well, while it is on its way.
+  bool PumpMovedWithin(io::Millis limit) const;
   bool MayRetry(http::Failure failure);
   void AbortUpstream(http::Failure reason);
   UpstreamHead DescribeUpstreamHead();
@@ -96,7 +105,7 @@ class Exchange {
 
   runtime::WorkerContext& context_;
   const IncomingRequest& request_;
-  Responder& responder_;
+  Responder* responder_;  // The client, or what stands before it.
   Memory& memory_;
   runtime::RuntimeUse runtime_;
 
@@ -122,7 +131,9 @@ class Exchange {
   io::Buffer head_out_;                           // Kept until a response begins, for a retry.
   std::string_view whole_body_;                   // The request's body, if all of it had arrived.
   Upgrade upgrade_;
-  int64_t moved_micros_ = 0;  // When the tunnel last moved bytes.
+  GrpcCall grpc_;
+  std::optional<WebResponder> web_responder_;
+  int64_t moved_micros_ = 0;  // When the tunnel, or the request's body, last moved bytes.
   uint64_t hash_ = 0;
   int endpoint_ = -1;
   uint32_t attempts_ = 0;

@@ -38,7 +38,7 @@ io::Task<Failure> Exchange::SendLocal(uint16_t status, std::string_view content_
   // A response to HEAD has the length of what GET would have brought (RFC 9110 section 9.3.2).
   if (bodiless || request_.head->method == http::Method::kHead) body = {};
   timers().Arm(timer_, service().timeouts.idle);
-  const Failure failure = co_await responder_.SendHead(head, body, true, timer_);
+  const Failure failure = co_await responder_->SendHead(head, body, true, timer_);
   if (failure == Failure::kNone) response_body_bytes_ += body.size();
   co_return failure;
 }
@@ -68,13 +68,18 @@ io::Task<Failure> Exchange::Respond(const runtime::LocalAnswer& answer) {
 }
 
 io::Task<void> Exchange::Fail(Failure failure) {
-  if (responder_.response_started()) co_return;  // Already aborted; nothing can be said any more.
+  if (responder_->response_started()) co_return;  // Already aborted; nothing can be said any more.
   const http::FailureTraits traits = http::TraitsOf(failure);
   if (traits.status == 0) {
-    responder_.AbortResponse();
+    responder_->AbortResponse();
     co_return;
   }
-  if (traits.closes) responder_.CloseAfterResponse();
+  if (traits.closes) responder_->CloseAfterResponse();
+  // A client of gRPC itself over HTTP/1 would not understand its status there.
+  if (grpc_.is_web() || (grpc_ && request_.protocol == "HTTP/2")) {
+    co_await FailGrpc(failure);
+    co_return;
+  }
   std::string& body = memory_.text;
   const std::string_view id = request_id_;
   std::string_view content_type = "text/plain; charset=utf-8";
@@ -88,6 +93,15 @@ io::Task<void> Exchange::Fail(Failure failure) {
     body.append(" ").append(traits.text).append("\nrequest id: ").append(id).append("\n");
   }
   co_await SendLocal(traits.status, content_type, body, {});
+}
+
+io::Task<void> Exchange::FailGrpc(Failure failure) {
+  http::ResponseHead& head = memory_.filtered;
+  grpc_.DescribeFailure(failure, &memory_.text, &head);
+  head.fields.push_back({"X-Request-ID", request_id_});
+  status_ = head.status;
+  timers().Arm(timer_, service().timeouts.idle);
+  co_await responder_->SendHead(head, {}, true, timer_);
 }
 
 }  // namespace sluice::exchange

@@ -41,7 +41,7 @@ io::Task<Failure> Exchange::ObtainOwn() {
     ends = FindClientEnds(client_, request_);
   }
   upstream::ConnectOutcome outcome = co_await upstream::Connect(
-      context_.reactor, *cluster_, endpoint_, timer_, &responder_.client(), ends);
+      context_.reactor, *cluster_, endpoint_, timer_, &responder_->client(), ends);
   if (outcome.failure == Failure::kNone) {
     client_side_.Start(std::move(outcome.connection), request_.head->method);
   }
@@ -61,7 +61,8 @@ io::Task<Failure> Exchange::ObtainShared() {
     // Where HTTP/1.1 is to be expected, everybody needs a connection of their own.
     SharedConnection* opening = pool.speaks_http1() ? nullptr : pool.FindConnecting();
     if (opening == nullptr) opening = &OpenShared(pool);
-    SharedConnection::Outcome outcome = co_await opening->Connected(responder_.client());
+    ArmUpstream({});
+    SharedConnection::Outcome outcome = co_await opening->Connected(responder_->client(), timer_);
     if (outcome.failure != Failure::kNone) co_return outcome.failure;
     if (outcome.http1 == nullptr) continue;
     client_side_.Start(std::move(outcome.http1), request_.head->method);

@@ -43,6 +43,7 @@ void Exchange::IdentifyRequest() {
     if (field.id == FieldId::kTraceparent) traceparent = field.value;
     if (field.id == FieldId::kXRequestId) received_id = field.value;
   }
+  grpc_.Identify(*request_.head);
   if (client_.peer_trusted && IsSafeRequestId(received_id)) {
     request_id_ = received_id;
   } else {

@@ -19,7 +19,7 @@ io::Task<Failure> Exchange::RelayTunnel() {
   }
   head_out_.Release();
   timers().Arm(timer_, service().timeouts.idle);
-  Failure failure = co_await responder_.SendSwitch(memory_.filtered, upgrade_.protocol, timer_);
+  Failure failure = co_await responder_->SendSwitch(memory_.filtered, upgrade_.protocol, timer_);
   if (failure != Failure::kNone) co_return failure;
   client_side_.StartTunnel();
   moved_micros_ = context_.reactor.now_micros();
@@ -29,7 +29,7 @@ io::Task<Failure> Exchange::RelayTunnel() {
   if (failure == Failure::kNone && !pump_.done()) failure = co_await AwaitTunnelUp();
   if (failure == Failure::kNone) failure = pump_failure_;
   // A tunnel nobody used is closed like one that both sides have closed.
-  if (failure != Failure::kNone && failure != Failure::kTunnelTimeout) responder_.AbortResponse();
+  if (failure != Failure::kNone && failure != Failure::kTunnelTimeout) responder_->AbortResponse();
   co_return failure;
 }
 
@@ -50,7 +50,7 @@ void Exchange::ArmForTunnel(io::Timer& timer) {
 io::Task<void> Exchange::PumpTunnelUp() {
   for (;;) {
     ArmForTunnel(pump_timer_);
-    const BodyPiece piece = co_await responder_.ReadBody(pump_timer_);
+    const BodyPiece piece = co_await responder_->ReadBody(pump_timer_);
     if (piece.failure == Failure::kRequestTimeout) {
       if (TunnelRest().count() > 0) continue;
       pump_failure_ = Failure::kTunnelTimeout;
@@ -79,7 +79,7 @@ io::Task<Failure> Exchange::RelayTunnelDown() {
       ArmForTunnel(timer_);
       io::Wait wait;
       client_side_.stream().WaitToRead(wait);
-      wait.Until(timer_).On(wake_).Hangup(responder_.client());
+      wait.Until(timer_).On(wake_).Hangup(responder_->client());
       const io::Wake wake = co_await wait;
       if (wake == io::Wake::kHangup) co_return Failure::kClientGone;
       if (wake == io::Wake::kTimeout && TunnelRest().count() <= 0) {
@@ -92,7 +92,7 @@ io::Task<Failure> Exchange::RelayTunnelDown() {
     const bool last = client_side_.body_done();
     moved_micros_ = context_.reactor.now_micros();
     timers().Arm(timer_, service().timeouts.idle);
-    const Failure failure = co_await responder_.SendBody(piece, last, timer_);
+    const Failure failure = co_await responder_->SendBody(piece, last, timer_);
     if (failure != Failure::kNone) co_return failure;
     response_body_bytes_ += piece.size();
     if (last) co_return Failure::kNone;
@@ -103,7 +103,7 @@ io::Task<Failure> Exchange::RelayTunnelDown() {
 io::Task<Failure> Exchange::AwaitTunnelUp() {
   timers().Arm(timer_, service().timeouts.half_close);
   io::Wait wait;
-  wait.Until(timer_).On(wake_).Hangup(responder_.client());
+  wait.Until(timer_).On(wake_).Hangup(responder_->client());
   co_await wait;
   co_return Failure::kNone;
 }

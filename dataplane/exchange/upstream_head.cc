@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "common/base/check.h"
+#include "dataplane/http/char_class.h"
 #include "dataplane/http/h1_serializer.h"
 #include "dataplane/http/hop_by_hop.h"
 
@@ -36,6 +37,10 @@ bool IsOurs(FieldId id, const UpstreamHead& head) {
     default:
       return false;
   }
+}
+
+bool IsGrpcTimeout(const http::Field& field) {
+  return field.id == FieldId::kOther && http::EqualsLower(field.name, "grpc-timeout");
 }
 
 std::string_view FirstValue(const http::RequestHead& head, FieldId id) {
@@ -146,8 +151,11 @@ void AddFields(const UpstreamHead& head, Sink& sink) {
   const http::RequestHead& received = *head.request.head;
   for (const http::Field& field : received.fields) {
     if (IsOurs(field.id, head) || !http::IsForwardable(received, field)) continue;
-    sink.Field(field.name, field.value);
+    if (!head.grpc_timeout.empty() && IsGrpcTimeout(field)) continue;
+    const bool typed = field.id == FieldId::kContentType && !head.content_type.empty();
+    sink.Field(field.name, typed ? head.content_type : field.value);
   }
+  if (!head.grpc_timeout.empty()) sink.Field("grpc-timeout", head.grpc_timeout);
   sink.Field("X-Request-ID", head.request_id);
   AddForwardedFor(head, sink);
   AddForwarded("X-Forwarded-Proto", FieldId::kXForwardedProto, head.request.scheme, head, sink);
@@ -155,7 +163,7 @@ void AddFields(const UpstreamHead& head, Sink& sink) {
   AddForwarded("X-Forwarded-Prefix", FieldId::kXForwardedPrefix, head.removed_prefix, head, sink);
   if (head.peer_trusted || head.request.identity != nullptr) AddClientCertificate(head, sink);
   sink.Field("traceparent", head.traceparent);
-  AddLength(received, sink);
+  if (head.content_type.empty()) AddLength(received, sink);
 }
 
 void WriteUpgrade(const Upgrade& upgrade, HeadWriter& writer) {
@@ -216,7 +224,8 @@ void ListUpstreamFields(const UpstreamHead& head, io::Buffer* text,
   HeadWriter writer(text->tail(), text->room());
   ListSink sink(writer, *fields);
   AddFields(head, sink);
-  if (TakesTrailers(*head.request.head)) sink.Field("te", "trailers");
+  // gRPC-Web cannot say so, and needs none itself.
+  if (!head.content_type.empty() || TakesTrailers(*head.request.head)) sink.Field("te", "trailers");
   SLUICE_CHECK(!writer.overflow());
 }
 

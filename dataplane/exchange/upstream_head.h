@@ -24,6 +24,9 @@ struct UpstreamHead {
   bool trace_continued;              // tracestate is passed on.
   bool peer_trusted;                 // Its X-Forwarded-* are believed and extended.
   const Upgrade* upgrade = nullptr;  // Null or empty: none.
+  // Of gRPC-Web that goes on as gRPC: its length changes, too. Empty: as received.
+  std::string_view content_type;
+  std::string_view grpc_timeout;  // Of gRPC: what is left. Empty: none.
 };
 
 // As HTTP/1.1 has it. Replaces the content of `out`.

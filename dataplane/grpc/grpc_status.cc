@@ -40,6 +40,7 @@ StatusCode StatusOfFailure(Failure failure) {
     case Failure::kClientGone:
       return StatusCode::kCancelled;
     case Failure::kRequestTimeout:
+    case Failure::kDeadlineExceeded:
     case Failure::kUpstreamTimeout:
     case Failure::kUpstreamBodyTimeout:
     case Failure::kTunnelTimeout:
@@ -55,6 +56,7 @@ StatusCode StatusOfFailure(Failure failure) {
     case Failure::kUnsupportedVersion:
     case Failure::kUnknownTransferCoding:
     case Failure::kUpgradeRefused:
+    case Failure::kGrpcRefused:
       return StatusCode::kUnimplemented;
     case Failure::kBadRequest:
     case Failure::kBadExpectation:

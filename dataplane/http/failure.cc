@@ -30,6 +30,8 @@ FailureTraits TraitsOf(Failure failure) {
       return {421, true, "misdirected", "This connection does not serve that host."};
     case Failure::kUpgradeRefused:
       return {501, true, "upgrade_refused", "Protocol upgrades are not served here."};
+    case Failure::kGrpcRefused:
+      return {505, false, "grpc_refused", "gRPC needs HTTP/2; over HTTP/1 use gRPC-Web."};
     case Failure::kClientGone:
       return {0, true, "client_gone", "The client went away."};
     case Failure::kNoRoute:
@@ -52,6 +54,8 @@ FailureTraits TraitsOf(Failure failure) {
       return {502, false, "upstream_reset", "The upstream closed the connection early."};
     case Failure::kUpstreamMalformed:
       return {502, false, "upstream_malformed", "The upstream's response is malformed."};
+    case Failure::kDeadlineExceeded:
+      return {504, false, "deadline_exceeded", "The call's deadline has passed."};
     case Failure::kUpstreamTimeout:
       return {504, false, "upstream_timeout", "The upstream did not answer in time."};
     case Failure::kUpstreamBodyCut:

@@ -23,6 +23,7 @@ enum class Failure : uint8_t {
   kMethodNotAllowed,  // CONNECT, TRACE as configured.
   kMisdirected,       // TLS name and Host belong to different services.
   kUpgradeRefused,
+  kGrpcRefused,
   kClientGone,
   // Ours.
   kNoRoute,
@@ -36,8 +37,9 @@ enum class Failure : uint8_t {
   kTlsFailed,
   kUpstreamReset,  // Closed or reset before the response head was complete.
   kUpstreamMalformed,
-  kUpstreamTimeout,  // No response head in time.
-  kUpstreamBodyCut,  // After the head was passed on.
+  kDeadlineExceeded,  // grpc-timeout is over.
+  kUpstreamTimeout,   // No response head in time.
+  kUpstreamBodyCut,   // After the head was passed on.
   kUpstreamBodyTimeout,
   kTunnelTimeout,  // Nothing moved in either direction of an upgraded connection.
   kCount,

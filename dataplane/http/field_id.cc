@@ -32,6 +32,7 @@ constexpr KnownField kKnown[] = {
     {"tracestate", FieldId::kTracestate},
     {"user-agent", FieldId::kUserAgent},
     {"traceparent", FieldId::kTraceparent},
+    {"content-type", FieldId::kContentType},
     {"x-request-id", FieldId::kXRequestId},
     {"content-length", FieldId::kContentLength},
     {"http2-settings", FieldId::kHttp2Settings},

@@ -17,6 +17,7 @@ constexpr Known kKnown[] = {
     {"Host", FieldId::kHost},
     {"Connection", FieldId::kConnection},
     {"Content-Length", FieldId::kContentLength},
+    {"Content-Type", FieldId::kContentType},
     {"Transfer-Encoding", FieldId::kTransferEncoding},
     {"Keep-Alive", FieldId::kKeepAlive},
     {"Proxy-Connection", FieldId::kProxyConnection},

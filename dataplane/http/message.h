@@ -28,6 +28,7 @@ enum class FieldId : uint8_t {
   kHost,
   kConnection,
   kContentLength,
+  kContentType,
   kTransferEncoding,
   kKeepAlive,
   kProxyConnection,

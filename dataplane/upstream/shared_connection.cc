@@ -95,14 +95,17 @@ void SharedConnection::Drop(void* connection) {
 
 // --- Waiting for it.
 
-io::Task<SharedConnection::Outcome> SharedConnection::Connected(io::PeerState& client) {
+io::Task<SharedConnection::Outcome> SharedConnection::Connected(io::PeerState& client,
+                                                                io::Timer& timer) {
   Outcome outcome;
   if (connecting()) {
     Waiter waiter(*this);
     io::Wait wait;
-    wait.On(waiter.told).Hangup(client);
-    if (co_await wait != io::Wake::kSignal) {
-      outcome.failure = Failure::kClientGone;
+    wait.On(waiter.told).Hangup(client).Until(timer);
+    const io::Wake wake = co_await wait;
+    if (wake != io::Wake::kSignal) {
+      outcome.failure =
+          wake == io::Wake::kTimeout ? Failure::kConnectTimeout : Failure::kClientGone;
       co_return outcome;
     }
   }

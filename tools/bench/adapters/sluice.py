@@ -34,7 +34,7 @@ Options = -SessionTicket
 class Sluice(Adapter):
     name = "sluice"
     binary = "sluice-proxy"
-    families = {"h1", "h2", "body", "log", "close", "tls", "routes", "idle", "reload", "rate"}
+    families = {"h1", "h2", "grpc", "body", "log", "close", "tls", "routes", "idle", "reload", "rate"}
     note = "one worker; controller on the load side's CPU, watching its file; the peers' log fields"
     watched = True
 
@@ -85,6 +85,9 @@ class Sluice(Adapter):
                       "keep_alive": {"idle": HOUR, "connections": 1024},
                       "nodes": [{"addr": f"127.0.0.1:{port}"}]}
                      for port in sorted({spec.upstream, ver})]
+        if spec.upstream_h2:
+            for upstream in upstreams:
+                upstream["protocol"] = "http2"
         log = {"enabled": spec.log}
         if spec.log:
             log.update(path=self.logfile(), format="json", fields=LOG_FIELDS)

@@ -1,0 +1,100 @@
+"""Clients and servers of the gRPC interoperability cases: ours in C++, and gRPC's own in Go.
+
+The Go programs are taken from SLUICE_GRPC_GO (a folder with `client` and `server`), else built with
+`go install` into build/peers; without Go, or without a network, what needs them is skipped.
+"""
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import unittest
+
+import fleet
+import process
+import waiting
+
+CASES = ("empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong",
+         "empty_stream", "timeout_on_sleeping_server", "cancel_after_begin",
+         "cancel_after_first_response", "status_code_and_message", "special_status_message",
+         "custom_metadata", "unimplemented_method", "unimplemented_service")
+# The newest first; Debian 12's Go needs the other.
+GO_VERSIONS = ("v1.85.0", "v1.58.3")
+GO_PACKAGES = ("google.golang.org/grpc/interop/client", "google.golang.org/grpc/interop/server")
+PEERS = os.path.join(os.path.dirname(fleet.BIN), os.pardir, "peers", "grpc-go")
+
+
+def has_both(folder):
+    return all(os.path.exists(os.path.join(folder, name)) for name in ("client", "server"))
+
+
+def go_folder():
+    """Where Go's client and server are; SkipTest if they cannot be had."""
+    given = os.environ.get("SLUICE_GRPC_GO")
+    if given:
+        return given
+    folder = os.path.abspath(PEERS)
+    if not has_both(folder) and not shutil.which("go"):
+        raise unittest.SkipTest("gRPC in Go: no Go to build it with")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Tests run side by side.
+        for version in GO_VERSIONS:
+            if has_both(folder):
+                break
+            run = subprocess.run(["go", "install", *(f"{p}@{version}" for p in GO_PACKAGES)],
+                                 capture_output=True, text=True, timeout=280,
+                                 env={**os.environ, "GOBIN": folder})
+    if not has_both(folder):
+        raise unittest.SkipTest(f"gRPC in Go: cannot be built: {run.stderr.strip()[-200:]}")
+    return folder
+
+
+class Server(process.Process):
+    """One of `kind` "cpp" or "go" on a port of its own."""
+
+    def __init__(self, rig, name, kind="cpp", tls=None):
+        self.port = rig.port()
+        self.address = f"127.0.0.1:{self.port}"
+        if kind == "cpp":
+            argv = [os.path.join(fleet.BIN, "interop_server"), f"--listen={self.address}"]
+            argv += [f"--tls-cert={tls.cert}", f"--tls-key={tls.key}"] if tls else []
+        else:
+            argv = [os.path.join(go_folder(), "server"), f"-port={self.port}"]
+            argv += ["-use_tls", f"-tls_cert_file={tls.cert}", f"-tls_key_file={tls.key}"] \
+                if tls else []
+        # Go's ends by the signal.
+        super().__init__(argv, rig.dir, name, expect=(0,) if kind == "cpp" else (0, -15))
+        rig.parts.append(self)
+        self.start()
+        waiting.wait_for(f"{name} to listen", self.listens)
+
+    def listens(self):
+        with socket.create_connection(("127.0.0.1", self.port)):
+            return True
+
+    def calls(self, method):
+        """How often it was called so far; of the C++ server only."""
+        return self.output().splitlines().count(f"call {method}")
+
+    def cancelled(self, method):
+        """How many calls of a streaming method ended because the client had left; likewise."""
+        return self.output().splitlines().count(f"cancelled {method}")
+
+
+def run_client(kind, address, case, ca=None, authority=None, calls=1, parallel=1):
+    """One case against host:port, over TLS if there is a `ca`; (exit code, what it said)."""
+    host, port = address.rsplit(":", 1)
+    if kind == "cpp":
+        argv = [os.path.join(fleet.BIN, "interop_client"), f"--server={address}", f"--case={case}",
+                f"--calls={calls}", f"--parallel={parallel}"]
+        argv += [f"--tls-ca={ca}"] if ca else []
+        argv += [f"--authority={authority}"] if authority else []
+    else:
+        argv = [os.path.join(go_folder(), "client"), f"-server_host={host}", f"-server_port={port}",
+                f"-test_case={case}"]
+        argv += ["-use_tls", "-use_test_ca", f"-ca_file={ca}"] if ca else []
+        argv += [f"-server_host_override={authority}"] if authority else []
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=2 * waiting.DEADLINE,
+                         stdin=subprocess.DEVNULL)
+    return run.returncode, (run.stdout + run.stderr).strip()

@@ -83,7 +83,8 @@ class Server(process.Process):
 
 
 def run_client(kind, address, case, ca=None, authority=None, calls=1, parallel=1):
-    """One case against host:port, over TLS if there is a `ca`; (exit code, what it said)."""
+    """One case against host:port, over TLS if there is a `ca`; (exit code, what it said). The C++
+    client can do it several times on one connection, by several threads."""
     host, port = address.rsplit(":", 1)
     if kind == "cpp":
         argv = [os.path.join(fleet.BIN, "interop_client"), f"--server={address}", f"--case={case}",
@@ -91,6 +92,8 @@ def run_client(kind, address, case, ca=None, authority=None, calls=1, parallel=1
         argv += [f"--tls-ca={ca}"] if ca else []
         argv += [f"--authority={authority}"] if authority else []
     else:
+        if (calls, parallel) != (1, 1):
+            raise ValueError("Go's client runs a case once")
         argv = [os.path.join(go_folder(), "client"), f"-server_host={host}", f"-server_port={port}",
                 f"-test_case={case}"]
         argv += ["-use_tls", "-use_test_ca", f"-ca_file={ca}"] if ca else []

@@ -82,10 +82,13 @@ class ProxyTest(Pairs, rig.FleetTest):
     def prepare(cls):
         cls.servers = start_servers(cls.rig)
         cls.ports = {kind: cls.rig.port() for kind in cls.servers}
-        cls.rig.apply(rig.document(*(
-            rig.service(cls.ports[kind], [rig.route(kind, [server], upstream_options=HTTP2)],
-                        name=f"to-{kind}")
-            for kind, server in cls.servers.items())))
+        cls.nowhere = cls.rig.port()
+        cls.rig.apply(rig.document(
+            rig.service(cls.nowhere, [rig.route("cpp", path_prefix="/other",
+                                                upstreams=[{"name": "cpp-up"}])], name="nowhere"),
+            *(rig.service(cls.ports[kind], [rig.route(kind, [server], upstream_options=HTTP2)],
+                          name=f"to-{kind}")
+              for kind, server in cls.servers.items())))
 
     def address(self, server):
         return f"{self.proxy.host}:{self.ports[server]}"
@@ -97,6 +100,17 @@ class ProxyTest(Pairs, rig.FleetTest):
         self.assertEqual(code, 0, said)
         rig.wait_for("the server to hear of it",
                      lambda: server.cancelled("FullDuplexCall") == before + 1)
+
+    def test_clients_understand_that_there_is_no_route(self):
+        address = f"{self.proxy.host}:{self.nowhere}"
+        for client in self.servers:  # A kind that cannot be had has no client either.
+            many = {"calls": 50, "parallel": 4} if client == "cpp" else {}
+            for case in ("unimplemented_method", "unimplemented_service"):
+                with self.subTest(client=client, case=case):
+                    code, said = interop.run_client(client, address, case, **many)
+                    self.assertEqual(code, 0, said)
+        record = self.proxy.wait_record(lambda r: r.get("failure") == "no_route")
+        self.assertEqual((record["status"], record["protocol"]), (200, "HTTP/2"))
 
     def test_many_calls_at_a_time_on_one_connection(self):
         for case in ("large_unary", "client_streaming", "server_streaming", "ping_pong"):

@@ -25,6 +25,7 @@ struct Known {
   std::unordered_set<std::string> listeners;
   std::unordered_set<std::string> clusters;
   std::unordered_set<std::string> certificates;
+  std::unordered_set<std::string> tcp_listeners;  // Those whose protocol is TCP.
 };
 
 void CheckSettings(const v1::Settings& settings, ResourceErrors errors);

@@ -88,6 +88,9 @@ void CheckBlocks(const std::string& field,
 void CheckListener(const v1::Listener& listener, const Known& known, ResourceErrors errors) {
   AddProblem("name", NameProblem(listener.name()), &errors);
   AddProblem("address", AddressProblem(listener.address()), &errors);
+  if (!v1::ListenerProtocol_IsValid(listener.protocol())) {
+    errors.Add("protocol", "the protocol is not known here; use http or tcp");
+  }
   CheckTls(listener.tls(), known, &errors);
   CheckBlocks("trusted_proxies", listener.trusted_proxies(), &errors);
   if (listener.has_proxy_protocol()) {

@@ -145,6 +145,16 @@ void CheckRoute(const v1::Route& route, const Known& known, const std::string& a
   }
 }
 
+// Bytes of an unknown protocol have no path and cannot be answered.
+void CheckTcpRoute(const v1::Route& route, const std::string& at, ResourceErrors* errors) {
+  constexpr const char* kProblem = "has no meaning in a service with protocol: tcp; remove it";
+  if (!route.path_prefix().empty()) errors->Add(at + ".path_prefix", kProblem);
+  if (route.has_respond()) errors->Add(at + ".respond", kProblem);
+  if (route.has_redirect()) errors->Add(at + ".redirect", kProblem);
+  if (!route.forward().strip_prefix().empty()) errors->Add(at + ".forward.strip_prefix", kProblem);
+  if (!route.forward().host_rewrite().empty()) errors->Add(at + ".forward.host_rewrite", kProblem);
+}
+
 }  // namespace
 
 void CheckRouteTable(const v1::RouteTable& table, const Known& known, ResourceErrors errors) {
@@ -160,6 +170,9 @@ void CheckRouteTable(const v1::RouteTable& table, const Known& known, ResourceEr
   for (int i = 0; i < table.routes_size(); ++i) {
     const std::string at = fmt::format("routes[{}]", i);
     CheckRoute(table.routes(i), known, at, &errors);
+    if (known.tcp_listeners.count(table.service()) != 0) {
+      CheckTcpRoute(table.routes(i), at, &errors);
+    }
     const auto [first, inserted] = first_of_name.emplace(table.routes(i).name(), i);
     if (!inserted && !table.routes(i).name().empty()) {
       errors.Add(at + ".name", fmt::format("routes[{}] is named '{}' too; names must be unique",

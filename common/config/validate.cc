@@ -148,9 +148,15 @@ std::unordered_set<std::string> NamesOf(const std::vector<Body<Message>>& bodies
 }
 
 void CheckBodies(const Bodies& bodies, std::vector<v1::ResourceError>* errors) {
-  const Known known{.listeners = NamesOf(bodies.listeners),
-                    .clusters = NamesOf(bodies.clusters),
-                    .certificates = NamesOf(bodies.certificates)};
+  Known known{.listeners = NamesOf(bodies.listeners),
+              .clusters = NamesOf(bodies.clusters),
+              .certificates = NamesOf(bodies.certificates),
+              .tcp_listeners = {}};
+  for (const auto& [resource, listener] : bodies.listeners) {
+    if (listener.protocol() == v1::LISTENER_PROTOCOL_TCP) {
+      known.tcp_listeners.insert(resource->name());
+    }
+  }
   for (size_t i = 0; i < bodies.settings.size(); ++i) {
     ResourceErrors to(*bodies.settings[i].resource, errors);
     if (i > 0) to.Add("", "a snapshot has one settings resource only");

@@ -228,6 +228,9 @@ constexpr Block kProxyProtocol = {
     .message = v1::ListenerProxyProtocol::descriptor,
     .keys = kProxyProtocolKeys};
 
+constexpr Choice kProtocols[] = {{"http", v1::LISTENER_PROTOCOL_HTTP},
+                                 {"tcp", v1::LISTENER_PROTOCOL_TCP}};
+
 constexpr Key kServiceKeys[] = {
     {.name = "name",
      .doc = "The service's name, in logs, metrics and commands. Unique.",
@@ -241,6 +244,18 @@ constexpr Key kServiceKeys[] = {
      .field = "address",
      .required = true,
      .check = config::AddressProblem},
+    {.name = "protocol",
+     .kind = KeyKind::kChoice,
+     .doc =
+         "http, or tcp: bytes are passed on, whatever they are. The routes of a tcp service have "
+         "no paths and nothing of HTTP; `host` is the server name a client asks for in TLS (SNI), "
+         "be it ours (`tls`) or, without `tls`, that of the upstream, to which it goes unopened. "
+         "A client that names none takes the first route without a `host`. `timeouts.tunnel` of "
+         "the route says how long a connection may be silent.",
+     .example = "'tcp'",
+     .field = "protocol",
+     .initial = "http",
+     .choices = kProtocols},
     {.name = "tls",
      .kind = KeyKind::kBlock,
      .doc = "TLS towards clients.",

@@ -17,6 +17,11 @@ constexpr std::string_view kForwardKeys[] = {"strip_prefix", "host_rewrite", "ke
                                              "timeouts",     "body_bytes",   "attempts",
                                              "upgrades"};
 
+// Keys of a route that mean nothing where bytes are passed on as they are.
+constexpr std::string_view kHttpKeys[] = {
+    "path_prefix",          "strip_prefix", "host_rewrite", "respond",
+    "keep_encoded_slashes", "body_bytes",   "redirect",     "upgrades"};
+
 constexpr uint32_t kTargetBytes = 16384;
 
 // Validation wants the same; said here, it has the document's own path.
@@ -176,7 +181,23 @@ void ServiceReader::ReadRoute(YamlNode node, const Path& path, ServiceDraft* ser
   if (upstreams && !found.value("upgrades")) {
     route.mutable_forward()->add_upgrades("websocket");
   }
+  if (service->listener.protocol() == v1::LISTENER_PROTOCOL_TCP) CheckTcpRoute(found, path);
   CheckRoute(found, path, &route);
+}
+
+void ServiceReader::CheckTcpRoute(const Found& found, const Path& path) {
+  const auto refuse = [this](YamlNode node, const Path& at, std::string_view remedy) {
+    problems_->Error(node.place(), at.ToString(),
+                     fmt::format("has no meaning in a service with protocol: tcp; {}", remedy));
+  };
+  for (const std::string_view key : kHttpKeys) {
+    if (found.has(key)) refuse(found.value(key), Path(path, key), "remove it");
+  }
+  const Path timeouts(path, "timeouts");
+  for (const std::string_view key : {"request", "idle"}) {
+    const YamlNode node = ValueOf(found.value("timeouts"), key);
+    if (node) refuse(node, Path(timeouts, key), "'tunnel' is what counts there");
+  }
 }
 
 void ServiceReader::ReadUpstreams(YamlNode list, const Path& path, v1::Forward* forward,

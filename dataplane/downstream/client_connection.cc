@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "dataplane/downstream/h1_connection.h"
+#include "dataplane/downstream/tcp_connection.h"
 
 namespace sluice::downstream {
 namespace {
@@ -17,6 +18,7 @@ constexpr size_t kLingerBytesMax = 4 * 1024 * 1024;
 }  // namespace
 
 void ClientConnection::Accept(ServiceBinding& binding, int fd, const sockaddr* peer) {
+  if (binding.service().tcp) return TcpConnection::Begin(binding, fd, peer);
   // HTTP/1.1 until ALPN or the first bytes say otherwise.
   H1Connection::Begin(binding, fd, peer);
 }

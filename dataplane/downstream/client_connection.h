@@ -28,9 +28,9 @@ class ClientConnection {
   // For the listener: makes an idle connection go soon, a busy one after its exchanges.
   virtual void WindDown() = 0;
   // For the listener, when its service is another: winds down where the client was let in by other
-  // certificates than are asked for now.
+  // certificates than are asked for now, or something else is spoken.
   void OnServiceChanged() {
-    if (!admitted()) WindDown();
+    if (!admitted() || binding_.service().tcp != (protocol() == "TCP")) WindDown();
   }
   // Ends it now, whatever it does.
   void Kill();

@@ -40,8 +40,9 @@ io::Task<Failure> Exchange::ObtainOwn() {
   if (cluster_->spec().proxy_header != proxyproto::HeaderVersion::kNone) {
     ends = FindClientEnds(client_, request_);
   }
-  upstream::ConnectOutcome outcome = co_await upstream::Connect(
-      context_.reactor, *cluster_, endpoint_, timer_, &responder_->client(), ends);
+  upstream::ConnectOutcome outcome =
+      co_await upstream::Connect(context_.reactor, *cluster_, endpoint_, tls::Alpn::kHttp1, timer_,
+                                 &responder_->client(), ends);
   if (outcome.failure == Failure::kNone) {
     client_side_.Start(std::move(outcome.connection), request_.head->method);
   }

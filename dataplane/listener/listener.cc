@@ -112,7 +112,7 @@ bool Listener::AcceptOne() {
       shared_->open_connections.load(std::memory_order_relaxed) >= service.connections_max) {
     auto& stats = binding_.context.stats.Listener(service.slot);
     stats.failures[static_cast<size_t>(http::Failure::kOverloaded)].Add();
-    if (service.tls == nullptr) {
+    if (service.tls == nullptr && !service.tcp) {
       [[maybe_unused]] const ssize_t sent =
           send(fd, kOverloaded.data(), kOverloaded.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }

@@ -26,6 +26,8 @@ std::shared_ptr<const tls::ServerContext> BuildTls(const BuildContext& context,
   options.service = listener.name();
   options.ticket_keys = &context.ticket_keys;
   if (!listener.tls().min_version().empty()) options.min_version = listener.tls().min_version();
+  // Whatever is spoken inside is agreed upon by others.
+  if (listener.protocol() == v1::LISTENER_PROTOCOL_TCP) options.alpn = {};
   if (listener.tls().has_client_auth()) options.client_auth = &listener.tls().client_auth();
   for (const std::string& name : listener.tls().certificates()) {
     for (const v1::Certificate& certificate : parsed.certificates) {
@@ -128,6 +130,10 @@ std::unique_ptr<Service> BuildService(const BuildContext& context,
   auto service = std::make_unique<Service>(table);
   service->name = listener.name();
   service->address = listener.address();
+  service->tcp = listener.protocol() == v1::LISTENER_PROTOCOL_TCP;
+  service->routes_by_name =
+      service->tcp && std::any_of(table.routes().begin(), table.routes().end(),
+                                  [](const v1::Route& route) { return !route.host().empty(); });
   if (listener.tls().enabled()) service->tls = BuildTls(context, parsed, listener, errors);
   service->trusted_proxies = BlocksOf(listener.trusted_proxies());
   service->proxy_header_senders = BlocksOf(listener.proxy_protocol().trusted());

@@ -55,7 +55,9 @@ struct Service {
   explicit Service(const v1::RouteTable& table) : routes(table) {}
 
   std::string name;
-  std::string address;  // As configured; what is bound may differ by --bind-host.
+  bool tcp = false;             // Bytes are passed on, whatever they are.
+  bool routes_by_name = false;  // Some route of a TCP service asks for a server name.
+  std::string address;          // As configured; what is bound may differ by --bind-host.
   route::RouteTable routes;
   std::vector<Route> route_list;                  // Same indexes as `routes`.
   std::shared_ptr<const tls::ServerContext> tls;  // Null: clear text.

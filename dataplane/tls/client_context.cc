@@ -111,13 +111,14 @@ absl::StatusOr<std::shared_ptr<const ClientContext>> ClientContext::Make(
   return std::shared_ptr<const ClientContext>(new ClientContext(std::move(parts)));
 }
 
-SslPtr ClientContext::NewSession(const std::string& server_name, bool http1_only) const {
+SslPtr ClientContext::NewSession(const std::string& server_name, Alpn alpn) const {
   SslPtr ssl(SSL_new(parts_->context.get()));
   if (ssl == nullptr) return nullptr;
   ERR_clear_error();
-  if (http1_only) {
+  if (alpn != Alpn::kConfigured) {
     static constexpr uint8_t kHttp1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-    if (SSL_set_alpn_protos(ssl.get(), kHttp1, sizeof kHttp1) != 0) return nullptr;
+    const unsigned bytes = alpn == Alpn::kHttp1 ? sizeof kHttp1 : 0;
+    if (SSL_set_alpn_protos(ssl.get(), kHttp1, bytes) != 0) return nullptr;
   }
   auto peer =
       std::make_unique<Parts::Peer>(Parts::Peer{shared_from_this(), WithoutBrackets(server_name)});

@@ -66,6 +66,13 @@ struct ClientOptions {
   std::vector<std::string> alpn = {"http/1.1"};
 };
 
+// What a session offers by ALPN.
+enum class Alpn : uint8_t {
+  kConfigured,
+  kHttp1,
+  kNone,
+};
+
 // For upstreams. Sessions are resumed where the upstream allows it.
 class ClientContext : public std::enable_shared_from_this<ClientContext> {
  public:
@@ -73,8 +80,8 @@ class ClientContext : public std::enable_shared_from_this<ClientContext> {
   ~ClientContext();
   // In connect state. `server_name`: sent as SNI and verified; an IP address (IPv6 also in
   // brackets) is verified as such and not sent. Null for lack of memory, or when the name cannot be
-  // one, which means that nothing could be verified. `http1_only`: offers nothing else by ALPN.
-  SslPtr NewSession(const std::string& server_name, bool http1_only = false) const;
+  // one, which means that nothing could be verified.
+  SslPtr NewSession(const std::string& server_name, Alpn alpn = Alpn::kConfigured) const;
 
  private:
   struct Parts;

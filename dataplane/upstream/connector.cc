@@ -76,7 +76,7 @@ io::Task<ConnectOutcome> Connect(io::Reactor& reactor, ConnectTarget target, io:
                                        timer, client);
   }
   if (failure == Failure::kNone && !spec.server_name.empty()) {
-    auto session = target.tls->NewSession(spec.server_name, target.http1_only);
+    auto session = target.tls->NewSession(spec.server_name, target.alpn);
     if (session == nullptr) {
       failure = Failure::kTlsFailed;  // A name nobody could be verified to have.
     } else {
@@ -96,7 +96,7 @@ io::Task<ConnectOutcome> Connect(io::Reactor& reactor, ConnectTarget target, io:
 }
 
 io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
-                                 io::Timer& timer, io::PeerState* client,
+                                 tls::Alpn alpn, io::Timer& timer, io::PeerState* client,
                                  const proxyproto::ConnectionEnds& ends) {
   const ClusterSpec& spec = cluster.spec();
   return Connect(reactor,
@@ -104,7 +104,7 @@ io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int end
                   .tls = spec.tls.get(),
                   .timeout = spec.connect_timeout,
                   .proxy_header = spec.proxy_header,
-                  .http1_only = spec.protocol != v1::UPSTREAM_PROTOCOL_HTTP1,
+                  .alpn = alpn,
                   .stats = cluster.stats()},
                  timer, client, ends);
 }

@@ -20,7 +20,7 @@ struct ConnectTarget {
   const tls::ClientContext* tls;  // May be null where the endpoint has no server name.
   io::Millis timeout;
   proxyproto::HeaderVersion proxy_header = proxyproto::HeaderVersion::kNone;
-  bool http1_only = false;  // Whatever the TLS context would offer.
+  tls::Alpn alpn = tls::Alpn::kConfigured;
   observe::ClusterStats& stats;
 };
 
@@ -32,7 +32,7 @@ io::Task<ConnectOutcome> Connect(io::Reactor& reactor, ConnectTarget target, io:
 
 // To an endpoint of a cluster, as the cluster says.
 io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
-                                 io::Timer& timer, io::PeerState* client,
+                                 tls::Alpn alpn, io::Timer& timer, io::PeerState* client,
                                  const proxyproto::ConnectionEnds& ends);
 
 }  // namespace sluice::upstream

@@ -125,7 +125,9 @@ class Run : public std::enable_shared_from_this<Run> {
     const bool http1 = target_.schema == ProbeSchema::kHttp1;
     http1 ? AskByHttp1() : AskByHttp2();
     if (!target_.use_tls) return Write(std::exchange(request_, {}));
-    if (target_.tls != nullptr) ssl_ = target_.tls->NewSession(target_.server_name, http1);
+    if (target_.tls != nullptr)
+      ssl_ = target_.tls->NewSession(target_.server_name,
+                                     http1 ? tls::Alpn::kHttp1 : tls::Alpn::kConfigured);
     if (ssl_ == nullptr) {
       return Finish(false, fmt::format("tls: \"{}\" cannot be verified", target_.server_name));
     }

@@ -103,6 +103,7 @@ class GrpcCallsTest(rig.FleetTest):
         self.assertEqual(self.server.requests[-1].field("te"), "trailers")
 
     def test_trailers_only_stay_one_head(self):
+        """Case grpc-trailers-only of tests/security/cases.yaml."""
         self.script("/test.S/T", lambda request: request.connection.head(
             request.stream, 200, [("content-type", "application/grpc"), ("grpc-status", "12")],
             end=True))
@@ -155,6 +156,7 @@ class GrpcCallsTest(rig.FleetTest):
         self.assertEqual(response.status, 502)
 
     def test_an_upstream_that_dies_never_looks_well(self):
+        """Case grpc-upstream-dies of tests/security/cases.yaml."""
         def die(request):
             request.connection.head(request.stream, 200, [("content-type", "application/grpc")])
             request.connection.data(request.stream, message(b"first"))
@@ -167,6 +169,7 @@ class GrpcCallsTest(rig.FleetTest):
         self.assertIsNone(response.trailer("grpc-status"))
 
     def test_grpc_over_http1_is_refused(self):
+        """Case grpc-h1-client of tests/security/cases.yaml."""
         for path in ("/test.S/M", "/old.S/M"):
             with h1.Client(self.proxy.host, self.port) as client:
                 answer = client.ask(f"POST {path} HTTP/1.1\r\nHost: a.test\r\nTE: trailers\r\n"
@@ -198,6 +201,7 @@ class GrpcCallsTest(rig.FleetTest):
         self.assertIsNotNone(response.reset)
 
     def test_a_deadline_nobody_can_read_is_refused(self):
+        """Case grpc-timeout-huge of tests/security/cases.yaml."""
         for timeout in ("999999999H", "", "1", "S", "-1S", "1.5S", "1 S", "1D"):
             with self.subTest(timeout):
                 before = len(self.server.requests)
@@ -228,6 +232,7 @@ class GrpcCallsTest(rig.FleetTest):
         self.assertEqual(trailers, b"grpc-status: 0\r\nx-more: Yes\r\n")
 
     def test_web_binary(self):
+        """Case grpc-web-trailers of tests/security/cases.yaml."""
         for chunks in (None, 1, 7):
             answer = self.web("/test.S/W", message(b"one") + message(b"two"), chunks=chunks)
             self.assertEqual(answer.get("content-type"), "application/grpc-web+proto")

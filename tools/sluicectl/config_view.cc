@@ -151,14 +151,15 @@ Text ServicesText(const ConfigView& config, bool wide) {
   if (config.listeners.empty()) return Text().Line("No services.");
   std::map<std::string, int> routes;
   for (const auto& table : config.tables) routes[table.service()] += table.routes_size();
-  Table table({"NAME", "ADDRESS", "TLS", "ROUTES", "CERTIFICATES", "TRUSTED-PROXIES", "BODY-LIMIT",
-               "KEEP-ALIVE", "CONNECTIONS"},
-              {.wide = wide, .wide_from = 4});
+  Table table({"NAME", "ADDRESS", "PROTOCOL", "TLS", "ROUTES", "CERTIFICATES", "TRUSTED-PROXIES",
+               "BODY-LIMIT", "KEEP-ALIVE", "CONNECTIONS"},
+              {.wide = wide, .wide_from = 5});
   for (const auto& listener : config.listeners) {
     const auto& limits = listener.limits();
-    table.AddRow({listener.name(), listener.address(), TlsWord(listener.tls()),
-                  fmt::format("{}", routes[listener.name()]), Join(listener.tls().certificates()),
-                  Join(listener.trusted_proxies()),
+    table.AddRow({listener.name(), listener.address(),
+                  listener.protocol() == v1::LISTENER_PROTOCOL_TCP ? "tcp" : "http",
+                  TlsWord(listener.tls()), fmt::format("{}", routes[listener.name()]),
+                  Join(listener.tls().certificates()), Join(listener.trusted_proxies()),
                   Limit(limits.body_bytes(), FormatBytes(limits.body_bytes())),
                   Limit(listener.timeouts().keep_alive_ms(),
                         FormatLatency(listener.timeouts().keep_alive_ms())),

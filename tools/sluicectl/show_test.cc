@@ -139,8 +139,8 @@ TEST(GetTest, ColoursOnlyOnATerminal) {
 TEST(GetTest, ServicesRoutesAndCertificatesComeFromTheConfiguration) {
   const Fixture fixture;
   EXPECT_EQ(fixture.controller.Run({"get", "services"}).out,
-            "NAME   ADDRESS        TLS   ROUTES\n"
-            "api    0.0.0.0:8000   no    1\n");
+            "NAME   ADDRESS        PROTOCOL   TLS   ROUTES\n"
+            "api    0.0.0.0:8000   http       no    1\n");
   EXPECT_EQ(fixture.controller.Run({"get", "routes"}).out,
             "SERVICE   #   NAME    HOST   PATH     ACTION\n"
             "api       1   users   *      /users   forward users (90.0%), canary (10.0%)\n");

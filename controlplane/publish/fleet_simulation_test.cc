@@ -272,7 +272,10 @@ class Simulation {
       case 1:
         return Restart(proxy);
       case 2:
-        proxy.silent_until_ms = now_ + static_cast<int64_t>(random_.Below(3 * kPrepareTimeoutMs));
+        // Never shorter than it was: what comes then must not overtake what was put off.
+        proxy.silent_until_ms =
+            std::max(proxy.silent_until_ms,
+                     now_ + static_cast<int64_t>(random_.Below(3 * kPrepareTimeoutMs)));
         return;
       case 3:
         proxy.cannot.insert(fmt::format("word{}", random_.Below(6)));
@@ -299,9 +302,9 @@ class Simulation {
 
   void Calm() {
     for (Proxy& proxy : proxies_) {
-      proxy.silent_until_ms = 0;
       if (proxy.stream == 0) Connect(proxy);
     }
+    Advance(3 * kPrepareTimeoutMs);  // Nobody is silent any more.
     for (int i = 0; i < 100; ++i) {
       for (Proxy& proxy : proxies_) {
         v1::ProxyMessage report;

@@ -22,6 +22,16 @@ constexpr std::string_view kHttpKeys[] = {
     "path_prefix",          "strip_prefix", "host_rewrite", "respond",
     "keep_encoded_slashes", "body_bytes",   "redirect",     "upgrades"};
 
+// And of the service itself.
+struct HttpOnly {
+  std::string_view block, key;
+};
+constexpr HttpOnly kHttpOnly[] = {
+    {"", "trusted_proxies"},    {"timeouts", "idle"},       {"timeouts", "keep_alive"},
+    {"timeouts", "half_close"}, {"limits", "header_bytes"}, {"limits", "header_count"},
+    {"limits", "target_bytes"}, {"limits", "body_bytes"},
+};
+
 constexpr uint32_t kTargetBytes = 16384;
 
 // Validation wants the same; said here, it has the document's own path.
@@ -71,6 +81,7 @@ void ServiceReader::Read(YamlNode node, const Path& path) {
   service.name = MentionOf(found, path, "name");
   CheckLimits(found.value("limits"), Path(path, "limits"), service.listener.mutable_limits());
   ReadTls(found.value("tls"), Path(path, "tls"), &service);
+  if (service.listener.protocol() == v1::LISTENER_PROTOCOL_TCP) CheckTcpService(node, path);
   if (const YamlNode routes = found.value("routes"))
     ReadRoutes(routes, Path(path, "routes"), &service);
   if (service.name.text.empty() || !NoteName(service.name, "service", &services_seen_)) return;
@@ -183,6 +194,16 @@ void ServiceReader::ReadRoute(YamlNode node, const Path& path, ServiceDraft* ser
   }
   if (service->listener.protocol() == v1::LISTENER_PROTOCOL_TCP) CheckTcpRoute(found, path);
   CheckRoute(found, path, &route);
+}
+
+void ServiceReader::CheckTcpService(YamlNode node, const Path& path) {
+  for (const auto& [block, key] : kHttpOnly) {
+    const YamlNode value = ValueOf(block.empty() ? node : ValueOf(node, block), key);
+    if (!value) continue;
+    const Path inner(path, block);
+    problems_->Error(value.place(), Path(block.empty() ? path : inner, key).ToString(),
+                     "has no meaning in a service with protocol: tcp; remove it");
+  }
 }
 
 void ServiceReader::CheckTcpRoute(const Found& found, const Path& path) {

@@ -38,6 +38,7 @@ class ServiceReader {
   void ReadRoute(YamlNode node, const Path& path, ServiceDraft* service, NamesSeen* seen);
   void ReadUpstreams(YamlNode list, const Path& path, v1::Forward* forward, FieldPlaces* places,
                      const std::string& prefix);
+  void CheckTcpService(YamlNode node, const Path& path);
   void CheckTcpRoute(const Found& found, const Path& path);
   void CheckRoute(const Found& found, const Path& path, v1::Route* route);
   // False, and an error, when `name` was seen before.

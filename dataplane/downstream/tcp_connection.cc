@@ -35,6 +35,8 @@ TcpConnection::TcpConnection(ServiceBinding& binding, const sockaddr* peer)
       started_micros_(context_.reactor.now_micros()) {}
 
 TcpConnection::~TcpConnection() {
+  // Ended by its listener, which has waited long enough.
+  if (requests_ > 0 && !accounted_) Account(Failure::kDraining);
   if (fire_deferred_) context_.reactor.Undefer(&up_over_);
   up_.Cancel();
   task_.Cancel();
@@ -152,6 +154,7 @@ io::Task<Failure> TcpConnection::Connect() {
 }
 
 void TcpConnection::Account(Failure failure) {
+  accounted_ = true;
   const int64_t duration = context_.reactor.now_micros() - started_micros_;
   observe::RouteStats& route_stats = context_.stats.Route(slot_);
   route_stats.request_body_bytes.Add(bytes_up_);

@@ -41,8 +41,8 @@ class TcpConnection final : public ClientConnection {
     tls::Stream& from;
     tls::Stream& to;
     http::Failure from_failure, to_failure;  // Where one of them is reset.
+    uint64_t& bytes;
     io::Timer timer;
-    uint64_t bytes = 0;
   };
   io::Task<http::Failure> Relay();
   io::Task<void> PumpUp(Way& way);
@@ -69,6 +69,7 @@ class TcpConnection final : public ClientConnection {
   uint32_t attempts_ = 0;
   int64_t started_micros_, connect_micros_ = -1, moved_micros_ = 0;
   uint64_t bytes_up_ = 0, bytes_down_ = 0;
+  bool accounted_ = false;
   io::Task<void> up_;
   io::Signal up_over_;
   http::Failure up_failure_ = http::Failure::kNone;

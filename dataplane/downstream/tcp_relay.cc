@@ -16,8 +16,8 @@ using http::Failure;
 io::Task<Failure> TcpConnection::Relay() {
   timers().Disarm(timer_);
   tls::Stream& upstream = upstream_->stream();
-  Way up{stream_, upstream, Failure::kClientGone, Failure::kUpstreamReset, {}, 0};
-  Way down{upstream, stream_, Failure::kUpstreamReset, Failure::kClientGone, {}, 0};
+  Way up{stream_, upstream, Failure::kClientGone, Failure::kUpstreamReset, bytes_up_, {}};
+  Way down{upstream, stream_, Failure::kUpstreamReset, Failure::kClientGone, bytes_down_, {}};
   moved_micros_ = context_.reactor.now_micros();
   up_ = PumpUp(up);
   up_.Start();
@@ -31,8 +31,6 @@ io::Task<Failure> TcpConnection::Relay() {
   }
   if (failure == Failure::kNone) failure = up_failure_;
   up_.Cancel();
-  bytes_up_ = up.bytes;
-  bytes_down_ = down.bytes;
   co_return failure;
 }
 
@@ -60,8 +58,11 @@ io::Task<Failure> TcpConnection::Pump(Way& way) {
       if (failure != Failure::kNone) co_return failure;
       continue;
     }
-    if (read < 0) co_return way.from_failure;
-    if (read == 0) {
+    // Many end TLS by closing alone; what they said before is complete for all that is known here.
+    const io::PeerState& peer = way.from.socket().peer();
+    const bool ended = read == 0 || (way.from.encrypted() && peer.closed() && !peer.gone());
+    if (read < 0 && !ended) co_return way.from_failure;
+    if (read <= 0) {
       way.to.ShutdownWrite();
       co_return Failure::kNone;
     }

@@ -311,6 +311,34 @@ class TcpTest(rig.FleetTest):
         self.assertEqual(self.line(sock), "plain")
         self.assertIsNone(sock.selected_alpn_protocol())
 
+    def test_tls_that_ends_by_closing_alone_loses_nothing(self):
+        sock = self.wrap(self.connect("terminated"), "front.test")
+        self.line(sock)
+        data = os.urandom(200_000)
+        self.plain.first.clear()
+        sock.sendall(data)
+        socket.socket.shutdown(sock, socket.SHUT_WR)  # No close_notify.
+        got = b""
+        with contextlib.suppress(ssl.SSLEOFError):
+            while piece := sock.recv(1 << 16):
+                got += piece
+        self.assertEqual(hashlib.sha256(got).digest(), hashlib.sha256(data + b"bye").digest())
+
+    def test_a_connection_that_is_cut_is_logged(self):
+        name, port = "going", self.rig.port()
+        service = rig.service(port, [{"name": "g", "upstreams": [{"name": "rest-up"}]}],
+                              name=name, protocol="tcp")
+        options = {"server": {"drain_timeout_secs": 1}}
+        self.rig.apply(rig.document(*self.services, service, **options))
+        sock = socket.create_connection((self.proxy.host, port), 20)
+        self.line(sock)
+        sock.sendall(b"x")
+        self.assertEqual(sock.recv(1), b"x")
+        self.rig.apply(rig.document(*self.services, **options))
+        with contextlib.suppress(ConnectionResetError):
+            self.assertEqual(sock.recv(1), b"")
+        self.log_of(name, failure="draining", request_bytes=1, response_bytes=7)
+
     def test_curl_and_nginx_talk_through_it(self):
         for version in ("--http1.1", "--http2"):
             run = subprocess.run(
@@ -358,11 +386,14 @@ class TcpTest(rig.FleetTest):
         document = rig.document(rig.service(self.rig.port(), [
             {"name": "r", "path_prefix": "/x", "timeouts": {"request": "3s"},
              "upstreams": [{"name": "u", "nodes": [{"addr": "127.0.0.1:1"}]}]}],
-            name="db", protocol="tcp"))
+            name="db", protocol="tcp", limits={"body_bytes": 5}, trusted_proxies=["10.0.0.0/8"],
+            timeouts={"keep_alive": "3s"}))
         done = self.rig.ctl("validate", "-f", self.rig.write(document), code=None)
         self.assertNotEqual(done.returncode, 0)
         out = done.stdout + done.stderr
         self.assertIn("services[0].routes[0].path_prefix", out)
+        for key in ("trusted_proxies", "timeouts.keep_alive", "limits.body_bytes"):
+            self.assertIn(f"services[0].{key}", out)
         self.assertIn("protocol: tcp; remove it", out)
         self.assertIn("'tunnel' is what counts there", out)
 

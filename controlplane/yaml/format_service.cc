@@ -146,7 +146,8 @@ constexpr Key kTimeoutKeys[] = {
      .max = kDayMs},
     {.name = "half_close",
      .kind = KeyKind::kDuration,
-     .doc = "To answer a client that has closed its sending side.",
+     .doc = "To begin the answer to a client that has closed its sending side, and between two "
+            "pieces of it.",
      .example = "10s",
      .field = "half_close_ms",
      .initial = "10s",

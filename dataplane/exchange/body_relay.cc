@@ -126,7 +126,7 @@ io::Task<Failure> Exchange::RelayBody() {
     std::string_view piece;
     switch (upstream_->ReceiveBody(&piece)) {
       case Requester::Progress::kWait: {
-        ArmUpstream(route_->idle_timeout);
+        ArmForBody();
         const Failure failure = co_await AwaitBody();
         if (failure != Failure::kNone) co_return failure;
         continue;
@@ -148,23 +148,42 @@ io::Task<Failure> Exchange::RelayBody() {
   }
 }
 
+// A client that has stopped sending has perhaps left: only a write would tell, and there is none
+// while the upstream is silent.
+void Exchange::ArmForBody() {
+  const io::Millis idle = route_->idle_timeout;
+  const io::Millis half_close = service().timeouts.half_close;
+  const bool sooner = responder_->client().closed() && half_close.count() > 0 &&
+                      (idle.count() == 0 || half_close < idle);
+  ArmUpstream(sooner ? half_close : idle);
+}
+
 io::Task<Failure> Exchange::AwaitBody() {
   for (;;) {
     io::Wait wait;
     upstream_->WaitToRead(wait);
-    wait.Until(timer_).On(wake_).Hangup(responder_->client());
+    wait.Until(timer_).On(wake_);
+    const bool half_closed = responder_->client().closed();
+    if (half_closed || !pump_.done()) {
+      wait.Hangup(responder_->client());
+    } else {
+      wait.PeerClosed(responder_->client());
+    }
     switch (co_await wait) {
       case io::Wake::kReady:
       case io::Wake::kSignal:
         co_return Failure::kNone;
       case io::Wake::kTimeout:
         if (grpc_.expired(context_.reactor.now_micros())) co_return Failure::kDeadlineExceeded;
-        if (!PumpMovedWithin(route_->idle_timeout)) co_return Failure::kUpstreamBodyTimeout;
-        ArmUpstream(route_->idle_timeout);
+        if (!PumpMovedWithin(route_->idle_timeout)) {
+          co_return half_closed ? Failure::kClientGone : Failure::kUpstreamBodyTimeout;
+        }
+        ArmForBody();
         continue;
       case io::Wake::kHangup:
         co_return Failure::kClientGone;
       case io::Wake::kPeerClosed:
+        ArmForBody();
         continue;
     }
   }
@@ -198,19 +217,25 @@ io::Task<Failure> Exchange::SpliceBody(http::BodyReader& body, io::Socket& clien
     }
     if (moved) continue;
     const bool to_client = held > 0;
+    const bool half_closed = client.peer().closed();
     io::Wait wait;
+    wait.Until(timer_);
     if (to_client) {
       wait.Writable(client);
       timers().Arm(timer_, service().timeouts.idle);
     } else {
       wait.Readable(source);
-      timers().Arm(timer_, route_->idle_timeout);
+      ArmForBody();
     }
-    wait.Until(timer_).Hangup(client.peer());
+    if (to_client || half_closed) {
+      wait.Hangup(client.peer());
+    } else {
+      wait.PeerClosed(client.peer());
+    }
     const io::Wake wake = co_await wait;
     if (wake == io::Wake::kHangup) co_return Failure::kClientGone;
     if (wake == io::Wake::kTimeout) {
-      co_return to_client ? Failure::kClientGone : Failure::kUpstreamBodyTimeout;
+      co_return to_client || half_closed ? Failure::kClientGone : Failure::kUpstreamBodyTimeout;
     }
   }
   co_return Failure::kNone;

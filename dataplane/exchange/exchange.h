@@ -84,6 +84,7 @@ class Exchange {
   io::Task<http::Failure> RelayBody();
   io::Task<http::Failure> SpliceBody(http::BodyReader& body, io::Socket& client);
   io::Task<http::Failure> AwaitBody();
+  void ArmForBody();
   void FilterResponseHead();
   void StopPump();
   void TellPumped();

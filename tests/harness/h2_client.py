@@ -1,8 +1,9 @@
-"""An HTTP/2 client with prior knowledge, by python3-h2."""
+"""An HTTP/2 client by python3-h2: with prior knowledge, or by ALPN."""
 import socket
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 
 
@@ -27,8 +28,14 @@ class Response:
 
 
 class Client:
-    def __init__(self, host, port, timeout=20):
+    def __init__(self, host, port, timeout=20, tls=None, server_name=None):
         self.sock = socket.create_connection((host, port), timeout)
+        self.scheme = "https" if tls else "http"
+        if tls:
+            tls.set_alpn_protocols(["h2"])
+            self.sock = tls.wrap_socket(self.sock, server_hostname=server_name)
+            if self.sock.selected_alpn_protocol() != "h2":
+                raise ConnectionError("the proxy does not agree to h2")
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.h2.initiate_connection()
         self.responses = {}
@@ -39,7 +46,7 @@ class Client:
 
     def start(self, path, fields=(), method="POST", end=False, authority="a.test"):
         stream = self.h2.get_next_available_stream_id()
-        self.h2.send_headers(stream, [(":method", method), (":scheme", "http"),
+        self.h2.send_headers(stream, [(":method", method), (":scheme", self.scheme),
                                       (":authority", authority), (":path", path), *fields],
                              end_stream=end)
         self.responses[stream] = Response()
@@ -48,6 +55,10 @@ class Client:
 
     def send(self, stream, body=b"", end=False):
         self.h2.send_data(stream, body, end_stream=end)
+        self.flush()
+
+    def reset(self, stream, code=h2.errors.ErrorCodes.CANCEL):
+        self.h2.reset_stream(stream, code)
         self.flush()
 
     def ask(self, path, fields=(), body=b"", method="POST"):

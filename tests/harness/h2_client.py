@@ -57,6 +57,16 @@ class Client:
         self.h2.send_data(stream, body, end_stream=end)
         self.flush()
 
+    def send_all(self, stream, body):
+        """Waits for window where there is none."""
+        view = memoryview(body)
+        while len(view):
+            self.wait(lambda: self.h2.local_flow_control_window(stream) > 0)
+            size = min(len(view), self.h2.local_flow_control_window(stream),
+                       self.h2.max_outbound_frame_size)
+            self.send(stream, view[:size].tobytes())
+            view = view[size:]
+
     def reset(self, stream, code=h2.errors.ErrorCodes.CANCEL):
         self.h2.reset_stream(stream, code)
         self.flush()

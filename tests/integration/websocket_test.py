@@ -1,56 +1,19 @@
 #!/usr/bin/python3
-"""WebSockets and other upgrades: real client and server libraries, tunnels in HTTP/2, timeouts."""
+"""WebSockets and other upgrades: real client and server libraries, timeouts."""
 import asyncio
 import os
 import socket
 import ssl
-import threading
 import unittest  # noqa: F401
 
 import _path  # noqa: F401
-import h2.config
-import h2.connection
-import h2.events
-import h2.settings
 import rig
 import websockets
+import ws_echo
 
 HANDSHAKE = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
 MIB = 1 << 20
-
-
-class EchoServer:
-    """The websockets library's own server, on a thread."""
-
-    def __init__(self, port):
-        self.address = f"127.0.0.1:{port}"
-        self.paths = []
-        self.closed = []
-        self._loop = asyncio.new_event_loop()
-        started = threading.Event()
-        threading.Thread(target=self._run, args=(port, started), daemon=True).start()
-        started.wait()
-
-    def _run(self, port, started):
-        asyncio.set_event_loop(self._loop)
-
-        async def serve():
-            await websockets.serve(self._echo, "127.0.0.1", port, max_size=None, ping_interval=None)
-            started.set()
-        self._loop.run_until_complete(serve())
-        self._loop.run_forever()
-
-    async def _echo(self, connection, path):
-        self.paths.append(path)
-        try:
-            async for message in connection:
-                if message == "close":
-                    await connection.close(4321, "because")
-                    break
-                await connection.send(message)
-        finally:
-            self.closed.append((path, connection.close_code))
 
 
 def read(client, count):
@@ -64,7 +27,7 @@ class WebSocketTest(rig.FleetTest):
         r = cls.rig
         cls.certificate = r.cert("a", ["a.test"])
         cls.port, cls.tls_port = r.port(), r.port()
-        cls.echo = EchoServer(r.port())
+        cls.echo = ws_echo.EchoServer(r.port())
         cls.backend = r.nginx("backend")
         # Another protocol: what follows 101 comes back in upper case.
         cls.other = r.upstream(on_request=cls.switch)
@@ -122,7 +85,19 @@ class WebSocketTest(rig.FleetTest):
             await connection.send(["frag", "men", "ted"])
             self.assertEqual(await connection.recv(), "fragmented")
             await (await connection.ping(b"are you there"))
-        self.run_ws(body)
+
+            async def slowly():
+                yield "a message "
+                await (await connection.ping(b"between two fragments"))
+                yield "in two"
+            await connection.send(slowly())
+            self.assertEqual(await connection.recv(), "a message in two")
+            await connection.send("fragments")
+            self.assertEqual(await connection.recv(), "one two three")
+            await connection.send("ping")
+            self.assertEqual(await connection.recv(), "ponged")
+        for secure in (False, True):
+            self.run_ws(body, secure=secure)
 
     def test_a_message_of_100_mib(self):
         message = os.urandom(MIB) * 100
@@ -132,23 +107,29 @@ class WebSocketTest(rig.FleetTest):
             await connection.send(message)
             self.assertEqual(await receive, message)
         before = self.proxy.rss_kib()
-        self.run_ws(body)
+        for secure in (False, True):
+            self.run_ws(body, secure=secure)
         if not rig.SANITIZER:
             self.assertLess(self.proxy.rss_kib() - before, 64 << 10)
 
     def test_the_close_handshake_passes(self):
-        async def body(connection):
-            await connection.send("close")
-            with self.assertRaises(websockets.ConnectionClosed) as closed:
-                await connection.recv()
-            self.assertEqual((closed.exception.rcvd.code, closed.exception.rcvd.reason),
-                             (4321, "because"))
-        self.run_ws(body, "/from-server")
+        codes = (1000, 1001, 1003, 1008, 1011, 3000, 4999)
+        for code in codes:
+            async def from_server(connection):
+                await connection.send(f"close {code}")
+                with self.assertRaises(websockets.ConnectionClosed) as closed:
+                    await connection.recv()
+                self.assertEqual((closed.exception.rcvd.code, closed.exception.rcvd.reason),
+                                 (code, "because"))
 
-        async def from_client(connection):
-            await connection.close(4000, "enough")
-        self.run_ws(from_client, "/from-client")
-        rig.wait_for("the server to see it", lambda: ("/from-client", 4000) in self.echo.closed)
+            async def from_client(connection):
+                await connection.close(code, "enough")
+            for secure in (False, True):
+                self.run_ws(from_server, "/from-server", secure)
+                self.run_ws(from_client, f"/from-client/{code}/{secure}", secure)
+        for path in ((f"/from-client/{code}/{secure}", code)
+                     for code in codes for secure in (False, True)):
+            rig.wait_for("the server to see it", lambda: path in self.echo.closed)
 
     def test_it_is_logged_when_it_ends(self):
         async def body(connection):
@@ -217,52 +198,6 @@ class WebSocketTest(rig.FleetTest):
                 self.assertEqual(await connection.recv(), f"after change {i}")
         self.run_ws(body, "/stays")
         self.rig.apply(rig.document(*self.services))
-
-    def test_extended_connect_in_http2(self):
-        with socket.create_connection((self.proxy.host, self.port)) as sock:
-            sock.settimeout(20)
-            connection = h2.connection.H2Connection(
-                config=h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
-            connection.initiate_connection()
-            sock.sendall(connection.data_to_send())
-            events = []
-
-            def until(kind):
-                while True:
-                    for event in events:
-                        if isinstance(event, kind):
-                            events.remove(event)
-                            return event
-                    data = sock.recv(65536)
-                    self.assertTrue(data, f"closed before {kind.__name__}")
-                    events.extend(connection.receive_data(data))
-                    sock.sendall(connection.data_to_send())
-            changed = until(h2.events.RemoteSettingsChanged).changed_settings
-            self.assertEqual(
-                changed[h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL].new_value, 1)
-            connection.send_headers(1, [(":method", "CONNECT"), (":protocol", "websocket"),
-                                        (":scheme", "http"), (":path", "/over-h2"),
-                                        (":authority", "a.test"), ("sec-websocket-version", "13")])
-            sock.sendall(connection.data_to_send())
-            headers = dict(until(h2.events.ResponseReceived).headers)
-            self.assertEqual(headers[":status"], "200")
-            self.assertNotIn("sec-websocket-accept", headers)
-            # A masked text frame "hi"; the mask is zero.
-            connection.send_data(1, b"\x81\x82\x00\x00\x00\x00hi")
-            sock.sendall(connection.data_to_send())
-            self.assertEqual(until(h2.events.DataReceived).data, b"\x81\x02hi")
-            # Close handshake: both sides end the stream.
-            connection.send_data(1, b"\x88\x82\x00\x00\x00\x00\x03\xe8")
-            sock.sendall(connection.data_to_send())
-            self.assertEqual(until(h2.events.DataReceived).data[:2], b"\x88\x02")
-            until(h2.events.StreamEnded)
-            # For what is not allowed: refused, and the connection goes on.
-            connection.send_headers(3, [(":method", "CONNECT"), (":protocol", "bar"),
-                                        (":scheme", "http"), (":path", "/"),
-                                        (":authority", "a.test")])
-            sock.sendall(connection.data_to_send())
-            self.assertEqual(dict(until(h2.events.ResponseReceived).headers)[":status"], "501")
-        self.assertIn("/over-h2", self.echo.paths)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import h1
 import interop
 import rig
 import upstream
-from websocket_test import EchoServer
+import ws_echo
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EVENTS = ["first", "second", "third"]
@@ -39,7 +39,7 @@ class BrowserTest(rig.FleetTest):
         cls.report = None
         cls.confirmed = {name: threading.Event() for name in EVENTS}
         cls.site = r.upstream(on_request=cls.serve)
-        cls.echo = EchoServer(r.port())
+        cls.echo = ws_echo.EchoServer(r.port())
         cls.grpc = interop.Server(r, "grpc")
         r.apply(rig.document(rig.service(
             cls.port,

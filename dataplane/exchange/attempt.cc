@@ -59,7 +59,7 @@ upstream::SendLimit Exchange::LimitFor(io::Timer& timer) {
 
 io::Task<Failure> Exchange::Attempt() {
   ++attempts_;
-  reused_ = false;
+  reused_ = request_sent_ = false;
   endpoint_ = cluster_->Pick(hash_, tried_);
   if (endpoint_ < 0) co_return Failure::kNoEndpoint;
   load_ = upstream::Cluster::Load(*cluster_, endpoint_);
@@ -219,7 +219,7 @@ bool Exchange::PumpMovedWithin(io::Millis limit) const {
 
 bool Exchange::MayRetry(Failure failure) {
   if (attempts_ >= route_->attempts_max + (fresh_only_ ? 1u : 0u)) return false;
-  if (body_touched_) return false;
+  if (kept_body_.lost()) return false;
   switch (failure) {
     case Failure::kConnectFailed:
     case Failure::kConnectTimeout:

@@ -14,6 +14,14 @@ using http::FieldId;
 using upstream::Requester;
 
 io::Task<void> Exchange::PumpRequestBody() {
+  if (kept_body_.begun()) {
+    const Failure failure = co_await SendPiece(kept_body_.Lend(), kept_body_.last());
+    kept_body_.GiveBack();
+    if (failure != Failure::kNone || kept_body_.last()) {
+      TellPumped();
+      co_return;
+    }
+  }
   for (;;) {
     timers().Arm(pump_timer_, service().timeouts.idle);
     const BodyPiece piece = co_await responder_->ReadBody(pump_timer_);
@@ -24,25 +32,25 @@ io::Task<void> Exchange::PumpRequestBody() {
       pump_failure_ = piece.failure;
       break;
     }
-    body_touched_ = true;
     moved_micros_ = context_.reactor.now_micros();
     request_body_bytes_ += piece.data.size();
     if (route_->body_bytes_max != 0 && request_body_bytes_ > route_->body_bytes_max) {
       pump_failure_ = Failure::kBodyTooLarge;
       break;
     }
-    const Failure failure = co_await upstream_->SendBody(
-        piece.data, piece.last, responder_->request_trailers(), LimitFor(pump_timer_));
-    if (failure != Failure::kNone) {
-      // The upstream may have answered before it closed; whoever reads its response decides.
-      break;
-    }
-    if (piece.last) {
-      request_sent_ = true;
-      break;
-    }
+    kept_body_.Keep(piece.data, piece.last);
+    const Failure failure = co_await SendPiece(piece.data, piece.last);
+    // The upstream may have answered before it closed; whoever reads its response decides.
+    if (failure != Failure::kNone || piece.last) break;
   }
   TellPumped();
+}
+
+io::Task<Failure> Exchange::SendPiece(std::string_view piece, bool last) {
+  const Failure failure = co_await upstream_->SendBody(piece, last, responder_->request_trailers(),
+                                                       LimitFor(pump_timer_));
+  request_sent_ = last && failure == Failure::kNone;
+  co_return failure;
 }
 
 // Told after the coroutine has ended, since whoever hears it may destroy it.

@@ -12,7 +12,8 @@ Exchange::Exchange(runtime::WorkerContext& context, runtime::WorkerRuntime& runt
       memory_(memory),
       runtime_(context, runtime),
       client_side_(context.buffers),
-      head_out_(context.buffers) {}
+      head_out_(context.buffers),
+      kept_body_(context.buffers) {}
 
 Exchange::~Exchange() { StopPump(); }
 
@@ -87,6 +88,7 @@ io::Task<Failure> Exchange::Forward() {
     cluster_->stats().retries_total.Add();
   }
   // A final response head is there. From now on the client sees what the upstream says.
+  kept_body_.Lose();
   const bool switched = memory_.response.status == 101;
   const Failure failure = switched ? co_await RelayTunnel() : co_await RelayResponse();
   const bool request_complete = request_sent_ && pump_.done();

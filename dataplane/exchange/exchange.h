@@ -11,6 +11,7 @@
 #include "dataplane/exchange/client_address.h"
 #include "dataplane/exchange/grpc_call.h"
 #include "dataplane/exchange/incoming_request.h"
+#include "dataplane/exchange/kept_body.h"
 #include "dataplane/exchange/memory.h"
 #include "dataplane/exchange/request_id.h"
 #include "dataplane/exchange/responder.h"
@@ -80,6 +81,7 @@ class Exchange {
 
   // --- Relaying (body_relay.cc).
   io::Task<void> PumpRequestBody();
+  io::Task<http::Failure> SendPiece(std::string_view piece, bool last);
   io::Task<http::Failure> RelayResponse();
   io::Task<http::Failure> RelayBody();
   io::Task<http::Failure> SpliceBody(http::BodyReader& body, io::Socket& client);
@@ -131,6 +133,7 @@ class Exchange {
   upstream::SharedConnection* shared_ = nullptr;  // Between obtaining it and sending.
   io::Buffer head_out_;                           // Kept until a response begins, for a retry.
   std::string_view whole_body_;                   // The request's body, if all of it had arrived.
+  KeptBody kept_body_;                            // Otherwise, what of it was pumped.
   Upgrade upgrade_;
   GrpcCall grpc_;
   std::optional<WebResponder> web_responder_;
@@ -139,7 +142,6 @@ class Exchange {
   int endpoint_ = -1;
   uint32_t attempts_ = 0;
   bool body_is_whole_ = false;
-  bool body_touched_ = false;  // Pieces of the body went upstream and cannot be sent again.
   bool fresh_only_ = false;    // A pooled connection was stale: no second gamble.
   bool reused_ = false;        // The connection has served others before.
   bool request_sent_ = false;  // The whole request was written upstream.

@@ -63,8 +63,13 @@ class H2Session {
   // still taken for `grace`, since they may be on their way.
   void Shutdown(io::Millis grace);
   bool shutting_down() const { return shutting_down_; }
-  // The peer takes no further streams, or nothing can be sent at all.
-  bool going_away() const { return going_away_ || broken_ || shutting_down_; }
+  // No further streams can be begun: the peer takes none, the connection is over, or its stream
+  // identifiers are used up (RFC 9113 section 5.1.1).
+  bool going_away() const {
+    return going_away_ || broken_ || shutting_down_ ||
+           (options_.side == Side::kClient &&
+            nghttp2_session_check_request_allowed(session_.get()) == 0);
+  }
 
   // Streams that are open.
   size_t streams() const { return streams_; }

@@ -227,6 +227,35 @@ class Http2UpstreamTest(rig.FleetTest):
         self.assertEqual((answer.status, answer.body), (200, b"again"), answer)
         self.assertEqual(len(seen), 2)
 
+    def test_a_body_that_comes_in_pieces_is_kept_for_another_try(self):
+        """Up to 64 KiB of it: beyond that there is nothing to send again."""
+        self.addCleanup(self.scripts.pop, "/scripted/pieces")
+        for size, status in ((1000, 200), (50_000, 200), (300_000, 502)):
+            body = bytes(range(256)) * (size // 256 + 1)
+            tries = []
+
+            def answer(request, tries=tries, size=size):
+                tries.append(request)
+                if len(tries) == 1:
+                    rig.wait_for("the body", lambda: len(request.body) >= size // 2)
+                    request.connection.reset(request.stream, h2_upstream.REFUSED)
+                    return None
+                request.complete.wait(30)
+                return hashlib.sha256(request.body).hexdigest().encode()
+            self.scripts["/scripted/pieces"] = answer
+            with self.subTest(size=size), h1.Client(self.proxy.host, self.port) as client:
+                client.send(f"POST /scripted/pieces HTTP/1.1\r\nHost: a.test\r\n"
+                            f"Content-Length: {size}\r\n\r\n".encode())
+                rig.wait_for("the head", lambda: len(tries) == 1)
+                client.send(body[:size // 2])
+                if status == 200:
+                    rig.wait_for("another try", lambda: len(tries) == 2)
+                    client.send(body[size // 2:size])
+                answer = client.response("POST")
+                self.assertEqual(answer.status, status)
+                if status == 200:
+                    self.assertEqual(answer.body, hashlib.sha256(body[:size]).hexdigest().encode())
+
     def test_streams_up_to_a_goaway_go_on(self):
         release = threading.Event()
 

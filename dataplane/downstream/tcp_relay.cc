@@ -58,11 +58,11 @@ io::Task<Failure> TcpConnection::Pump(Way& way) {
       if (failure != Failure::kNone) co_return failure;
       continue;
     }
-    // Many end TLS by closing alone; what they said before is complete for all that is known here.
-    const io::PeerState& peer = way.from.socket().peer();
-    const bool ended = read == 0 || (way.from.encrypted() && peer.closed() && !peer.gone());
+    // Many end TLS by closing alone. Whether what they said before is complete only those know who
+    // understand it.
+    const bool ended = read == 0 || read == -ENODATA;
     if (read < 0 && !ended) co_return way.from_failure;
-    if (read <= 0) {
+    if (ended) {
       way.to.ShutdownWrite();
       co_return Failure::kNone;
     }

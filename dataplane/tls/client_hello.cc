@@ -71,28 +71,25 @@ bool ReadServerName(std::string_view extension, std::string* name) {
 
 ClientHello ReadMessage(std::string_view message) {
   constexpr uint32_t kServerNameExtension = 0;
-  ClientHello hello{.state = State::kNotTls, .server_name = {}};
+  const ClientHello malformed{.state = State::kNotTls, .server_name = {}};
+  ClientHello hello{.state = State::kDone, .server_name = {}};
   Reader reader(message);
   reader.Take(2 + 32);  // Version, random.
   reader.Vector(1);     // Session id.
   reader.Vector(2);     // Cipher suites.
   reader.Vector(1);     // Compression methods.
-  if (!reader.ok()) return hello;
+  if (!reader.ok()) return malformed;
   Reader extensions(reader.empty() ? std::string_view() : reader.Vector(2));
-  if (!reader.ok() || !reader.empty()) return hello;
+  if (!reader.ok() || !reader.empty()) return malformed;
   bool named = false;
   while (!extensions.empty()) {
     const uint32_t type = extensions.Number(2);
     const std::string_view value = extensions.Vector(2);
-    if (!extensions.ok()) return hello;
+    if (!extensions.ok()) return malformed;
     if (type != kServerNameExtension) continue;
-    if (named || !ReadServerName(value, &hello.server_name)) {
-      hello.server_name.clear();
-      return hello;
-    }
+    if (named || !ReadServerName(value, &hello.server_name)) return malformed;
     named = true;
   }
-  hello.state = State::kDone;
   return hello;
 }
 

@@ -98,6 +98,10 @@ TEST(ClientHelloTest, WhatCannotBeOneIsRefused) {
   for (const char c : {' ', '\0', '\x80', '/'}) {
     EXPECT_EQ(after([&](auto* h) { (*h)[name + 1] = c; }).state, State::kNotTls);
   }
+  // An extension behind the name says that it is longer than what is left.
+  const ClientHello cut = after([&](auto* h) { (*h)[name + 6 + 2] = '\xff'; });
+  EXPECT_EQ(cut.state, State::kNotTls);
+  EXPECT_EQ(cut.server_name, "") << "nothing of it is believed";
   // Its length is not that of its list.
   EXPECT_EQ(after([&](auto* h) { ++(*h)[name - 1]; }).state, State::kNotTls);
 }

@@ -98,8 +98,10 @@ ssize_t Stream::Result(int outcome) {
       return -EAGAIN;
     case SSL_ERROR_ZERO_RETURN:
       return 0;
+    case SSL_ERROR_SYSCALL:
+      // The socket's error, or none: it has ended, without close_notify.
+      return errno == 0 ? -ENODATA : -ECONNRESET;
     default:
-      // Also an end of stream without close_notify: what came before may have been cut short.
       return -ECONNRESET;
   }
 }
@@ -107,6 +109,7 @@ ssize_t Stream::Result(int outcome) {
 ssize_t Stream::Read(void* into, size_t bytes) {
   if (ssl_ == nullptr) return socket_.readable() ? socket_.Read(into, bytes) : -EAGAIN;
   ERR_clear_error();
+  errno = 0;
   const int read = SSL_read(ssl_.get(), into, static_cast<int>(std::min<size_t>(bytes, 1 << 30)));
   return read > 0 ? read : Result(read);
 }

@@ -35,6 +35,7 @@ class Stream {
   // After a failed handshake: what the peer still sends means nothing, and can be discarded.
   void DropTls() { ssl_.reset(); }
 
+  // -ENODATA: TLS ended without close_notify; what came before may have been cut short.
   ssize_t Read(void* into, size_t bytes);
   ssize_t Write(const void* from, size_t bytes);
   // Small parts leave as one TLS record.

@@ -97,6 +97,27 @@ class TlsTest(rig.FleetTest):
             client = self.client(tls=certs.client_context(), server_name=name)
             self.assertEqual(served(client), fingerprint(self.first))
 
+    def test_ecdsa_and_rsa_side_by_side(self):
+        """For one name: RSA for those who cannot verify ECDSA, whichever is written first."""
+        pairs = [self.rig.cert(f"both-{kind}", ["both.test"], issuer=self.authority, key_type=kind)
+                 for kind in ("ec", "rsa")]
+        ports = [self.rig.port(), self.rig.port()]
+        self.rig.apply(rig.document(*self.document["services"], *(
+            rig.service(port, [rig.route("all", [self.backend], "both-up")], name=f"both-{port}",
+                        tls={"enabled": True, "certificates": [
+                            {"cert_path": pair.cert, "key_path": pair.key} for pair in order]})
+            for port, order in zip(ports, (pairs, pairs[::-1])))))
+        self.addCleanup(self.rig.apply, self.document)
+        for port in ports:
+            for pair, ciphers in zip(pairs, ("ECDHE-ECDSA-AES128-GCM-SHA256",
+                                             "ECDHE-RSA-AES128-GCM-SHA256")):
+                context = certs.client_context(self.authority, version=ssl.TLSVersion.TLSv1_2)
+                context.set_ciphers(ciphers)
+                client = self.secure_client("both.test", port, context=context)
+                self.assertEqual(served(client), fingerprint(pair), ciphers)
+            client = self.secure_client("both.test", port, version=ssl.TLSVersion.TLSv1_3)
+            self.assertEqual(served(client), fingerprint(pairs[0]), "who can do both gets ECDSA")
+
     def test_alpn_offers_http11(self):
         client = self.secure_client(alpn=["http/1.1"])
         self.assertEqual(client.sock.selected_alpn_protocol(), "http/1.1")

@@ -26,6 +26,11 @@ class H2Judge:
     def requests(self):
         return [q for q in self.up.requests if q.target != PROBE]
 
+    def connections(self):
+        """Those that brought more than the clean request behind the case."""
+        return [c for c in self.up.connections
+                if c.raw and (not c.started or any(q.target != PROBE for q in c.started))]
+
     def nothing_upstream(self):
         started = [q for c in self.up.connections for q in c.started if q.target != PROBE]
         if started:
@@ -112,9 +117,10 @@ class H2Judge:
             return "the upstream saw a complete request"
         if self.own().reset is None and not self.s.goaways and self.own().status is None:
             return "the client does not know that the stream is over"
-        if not all(c.ended for c in self.up.connections if c.raw):
+        connections = self.connections()
+        if not all(c.ended for c in connections):
             return "the upstream connection is open"
-        if not self.up.raw:
+        if not connections:
             return "nothing reached the upstream"
         return self.strict() or self.forbidden()
 

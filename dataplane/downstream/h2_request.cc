@@ -31,11 +31,12 @@ H2Request::~H2Request() {
 void H2Request::OnNews() {
   if (!begun_) {
     if (dropped_) return;
-    // What was taken back in the same breath is no request.
-    if (broken()) {
+    // What was taken back in the same breath is no request; what is refused is, and is accounted
+    // for although the client hears no more than the reset.
+    if (broken() && !refused()) {
       dropped_ = true;
       connection_.DropSoon(*this);
-    } else if (head_ready()) {
+    } else if (head_ready() || refused()) {
       Begin();
     }
     return;
@@ -73,8 +74,9 @@ io::Task<void> H2Request::Serve() {
 
 Failure H2Request::ReadHead() {
   http::RequestHead& head = memory_->request;
-  http::ParseError error = http::ParseError::kHeadTooLarge;
-  if (!head_too_large()) {
+  http::ParseError error =
+      refused() ? http::ParseError::kBadField : http::ParseError::kHeadTooLarge;
+  if (!refused() && !head_too_large()) {
     const h2::RequestHeadLimits limits{connection_.binding_.service().head_limits.target_bytes};
     error = h2::ReadRequestHead(this->head(), limits, received_end() && !has_received(),
                                 &memory_->cookie, &pseudo_, &head);

@@ -120,12 +120,12 @@ int H2Session::Callbacks::OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd*
   return 0;
 }
 
-int H2Session::Callbacks::OnInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int,
+int H2Session::Callbacks::OnInvalidFrame(nghttp2_session* raw, const nghttp2_frame* frame, int,
                                          void* session) {
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   // The head is over, as bad as it was.
-  if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_HEADERS)) {
-    Self(session).head_open_ = false;
-  }
+  if (frame->hd.flags & NGHTTP2_FLAG_END_HEADERS) Self(session).head_open_ = false;
+  if (H2Stream* const stream = Find(raw, frame->hd.stream_id)) stream->refused_ = true;
   return 0;
 }
 

@@ -44,6 +44,8 @@ class H2Stream {
   const FieldBlock& head() const { return head_; }
   // Fields were more than the limits allow, and were dropped.
   bool head_too_large() const { return head_too_large_; }
+  // A header section was malformed, and the stream is reset for it (RFC 9113 section 8.1.1).
+  bool refused() const { return refused_; }
   void NextHead();
   // The peer has said all; there may still be received bytes to take.
   bool received_end() const { return received_end_; }
@@ -96,6 +98,7 @@ class H2Stream {
   bool has_moved_ = false;
   bool head_ready_ = false;
   bool head_too_large_ = false;
+  bool refused_ = false;
   bool received_end_ = false;
   bool last_piece_ = false;
   bool deferred_ = false;  // The session waits for Send.

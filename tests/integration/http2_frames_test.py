@@ -49,6 +49,41 @@ class Http2FramesTest(rig.FleetTest):
         self.client.send(h2.request(3))
         self.assertEqual(self.answered(3), 200, self.client.saw())
 
+    def test_a_malformed_head_is_logged_although_it_has_no_answer(self):
+        pseudo = {name: h2.literal(name, value) for name, value in (
+            (":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/refused"))}
+        whole = b"".join(pseudo.values())
+        blocks = {
+            "no path": pseudo[":method"] + pseudo[":scheme"] + pseudo[":authority"],
+            "a field of one connection": whole + h2.literal("connection", "close"),
+            "upper case": whole + h2.literal("X-Upper", "1"),
+            "a pseudo-header field twice": whole + pseudo[":path"],
+            "a pseudo-header field behind others": whole + h2.literal("x", "1") + pseudo[":path"],
+            "te": whole + h2.literal("te", "gzip"),
+        }
+        ways = [(name, block, cut) for name, block in blocks.items() for cut in (False, True)]
+        for stream, (name, block, cut) in zip(range(1, 99, 2), ways):
+            with self.subTest(name, cut=cut):
+                before = len(self.refused())
+                kind = h2.END_STREAM | (0 if cut else h2.END_HEADERS)
+                self.client.send(h2.frame(h2.HEADERS, kind, stream, block))
+                if cut:
+                    self.client.send(h2.frame(h2.CONTINUATION, h2.END_HEADERS, stream,
+                                              h2.literal("x-more", "1")))
+                self.assertTrue(self.client.wait(
+                    lambda: self.client.stream(stream).reset == h2.PROTOCOL_ERROR),
+                    self.client.saw())
+                rig.wait_for("a record", lambda: len(self.refused()) > before)
+                record, = self.refused()[before:]
+                self.assertEqual((record["status"], record["protocol"], record["path"]),
+                                 (400, "HTTP/2", ""))
+        self.client.send(h2.request(99, "/behind"))
+        self.assertEqual(self.answered(99), 200, self.client.saw())
+        self.assertEqual([q.target for q in self.upstream.requests if q.target == "/refused"], [])
+
+    def refused(self):
+        return [r for r in self.proxy.access_records() if r.get("failure") == "bad_request"]
+
     def test_a_stream_that_was_passed_over_stays_closed(self):
         self.client.send(h2.request(5))
         self.assertEqual(self.answered(5), 200)

@@ -3,7 +3,6 @@
 A connection error is accepted for a stream error when the code is the right one: "an endpoint MAY
 choose to treat a stream error as a connection error" (RFC 9113 section 5.4.1).
 """
-import time
 import h2_frames as h2
 import observe
 
@@ -26,6 +25,11 @@ class H2Judge:
 
     def requests(self):
         return [q for q in self.up.requests if q.target != PROBE]
+
+    def connections(self):
+        """Those that brought more than the clean request behind the case."""
+        return [c for c in self.up.connections
+                if c.raw and (not c.started or any(q.target != PROBE for q in c.started))]
 
     def nothing_upstream(self):
         started = [q for c in self.up.connections for q in c.started if q.target != PROBE]
@@ -113,15 +117,10 @@ class H2Judge:
             return "the upstream saw a complete request"
         if self.own().reset is None and not self.s.goaways and self.own().status is None:
             return "the client does not know that the stream is over"
-        # Others, such as that of the clean request afterwards, stay open.
-        cut = [c for c in self.up.connections
-               if c.raw and (not c.started or len(c.started) > len(c.requests))]
-        deadline = time.monotonic() + 5
-        while not all(c.ended for c in cut) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if not all(c.ended for c in cut):
+        connections = self.connections()
+        if not all(c.ended for c in connections):
             return "the upstream connection is open"
-        if not self.up.raw:
+        if not connections:
             return "nothing reached the upstream"
         return self.strict() or self.forbidden()
 

@@ -152,6 +152,8 @@ void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors
   AddProblem("keep_alive.idle_ms", DurationProblem(cluster.keep_alive().idle_ms()), &errors);
   CheckRange("keep_alive.connections", cluster.keep_alive().connections(), 0, kIdleConnectionsMax,
              &errors);
+  CheckRange("circuit_breaker.retry_budget_percent",
+             cluster.circuit_breaker().retry_budget_percent(), 0, 100, &errors);
   CheckRange("panic_threshold_percent", cluster.panic_threshold_percent(), 0, 100, &errors);
 }
 

@@ -62,17 +62,30 @@ void CheckForward(const v1::Route& route, const Known& known, const std::string&
     AddProblem(field + ".host_rewrite", AuthorityProblem(forward.host_rewrite()), errors);
   }
   const v1::RouteTimeouts& timeouts = forward.timeouts();
-  AddProblem(field + ".timeouts.request_ms", DurationProblem(timeouts.request_ms()), errors);
-  AddProblem(field + ".timeouts.idle_ms", DurationProblem(timeouts.idle_ms()), errors);
-  AddProblem(field + ".timeouts.tunnel_ms", DurationProblem(timeouts.tunnel_ms()), errors);
+  const auto duration = [&](std::string_view name, uint32_t milliseconds) {
+    AddProblem(fmt::format("{}.{}", field, name), DurationProblem(milliseconds), errors);
+  };
+  duration("timeouts.connect_ms", timeouts.connect_ms());
+  duration("timeouts.first_byte_ms", timeouts.first_byte_ms());
+  duration("timeouts.per_try_ms", timeouts.per_try_ms());
+  duration("timeouts.request_ms", timeouts.request_ms());
+  duration("timeouts.idle_ms", timeouts.idle_ms());
+  duration("timeouts.tunnel_ms", timeouts.tunnel_ms());
   for (int i = 0; i < forward.upgrades_size(); ++i) {
     AddProblem(fmt::format("{}.upgrades[{}]", field, i), UpgradeProblem(forward.upgrades(i)),
                errors);
   }
-  if (forward.attempts() > kAttemptsMax) {
-    errors->Add(field + ".attempts", fmt::format("{} is too many; give 1 to {}, or 0 for 3",
-                                                 forward.attempts(), kAttemptsMax));
+  const v1::RetryPolicy& retry = forward.retry();
+  if (retry.attempts() > kAttemptsMax) {
+    errors->Add(field + ".retry.attempts", fmt::format("{} is too many; give 1 to {}, or 0 for 3",
+                                                       retry.attempts(), kAttemptsMax));
   }
+  for (int i = 0; i < retry.on_size(); ++i) {
+    AddProblem(fmt::format("{}.retry.on[{}]", field, i), RetryConditionProblem(retry.on(i)),
+               errors);
+  }
+  duration("retry.backoff_ms", retry.backoff_ms());
+  duration("retry.backoff_max_ms", retry.backoff_max_ms());
 }
 
 void CheckRespond(const v1::Respond& respond, const std::string& field, ResourceErrors* errors) {

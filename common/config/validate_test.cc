@@ -341,11 +341,13 @@ TEST(ValidateTest, Forwards) {
             [&](Parts* parts) { forward(parts)->set_strip_prefix("/other"); });
   ExpectOne("routes[0].forward.host_rewrite", "not a host name",
             [&](Parts* parts) { forward(parts)->set_host_rewrite("a.test/x"); });
-  ExpectOne("routes[0].forward.timeouts.request_ms", "a day", [&](Parts* parts) {
-    forward(parts)->mutable_timeouts()->set_request_ms(4'000'000'000);
+  ExpectOne("routes[0].forward.timeouts.first_byte_ms", "a day", [&](Parts* parts) {
+    forward(parts)->mutable_timeouts()->set_first_byte_ms(4'000'000'000);
   });
-  ExpectOne("routes[0].forward.attempts", "too many",
-            [&](Parts* parts) { forward(parts)->set_attempts(101); });
+  ExpectOne("routes[0].forward.retry.attempts", "too many",
+            [&](Parts* parts) { forward(parts)->mutable_retry()->set_attempts(101); });
+  ExpectOne("routes[0].forward.retry.on[0]", "5xx",
+            [&](Parts* parts) { forward(parts)->mutable_retry()->add_on("500x"); });
 }
 
 TEST(ValidateTest, RedirectsAndResponses) {

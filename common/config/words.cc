@@ -163,6 +163,21 @@ std::string UpgradeProblem(std::string_view protocol) {
   return fmt::format("'{}' is no protocol in lower case; write one like 'websocket'", protocol);
 }
 
+std::string RetryConditionProblem(std::string_view condition) {
+  for (const std::string_view word :
+       {"connect_failure", "reset", "timeout", "gateway_error", "5xx"}) {
+    if (condition == word) return {};
+  }
+  const bool status =
+      condition.size() == 3 && condition[0] >= '3' && condition[0] <= '5' &&
+      std::all_of(condition.begin(), condition.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (status) return {};
+  return fmt::format(
+      "'{}' is nothing to retry on; give connect_failure, reset, timeout, gateway_error, 5xx or a "
+      "status from 300 to 599",
+      condition);
+}
+
 std::string FieldValueProblem(std::string_view value) {
   const bool clean = std::all_of(value.begin(), value.end(), [](char c) {
     return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F);

@@ -38,6 +38,9 @@ std::string GrpcServiceProblem(std::string_view service);
 // requests past the routes.
 std::string UpgradeProblem(std::string_view protocol);
 
+// What a route retries on: a word, or a final status.
+std::string RetryConditionProblem(std::string_view condition);
+
 // The value of a header field (RFC 9110 section 5.5).
 std::string FieldValueProblem(std::string_view value);
 

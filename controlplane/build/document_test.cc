@@ -158,8 +158,8 @@ TEST(DocumentTest, RoutesThatForwardGetTheirDefaults) {
   const auto table = Get<v1::RouteTable>(result.resources, v1::RESOURCE_KIND_ROUTE_TABLE, "web");
   ASSERT_EQ(table.routes_size(), 1);
   const v1::Forward& forward = table.routes(0).forward();
-  EXPECT_EQ(forward.attempts(), 3u);
-  EXPECT_EQ(forward.timeouts().request_ms(), 60'000u);
+  EXPECT_EQ(forward.retry().attempts(), 3u);
+  EXPECT_EQ(forward.timeouts().first_byte_ms(), 60'000u);
   EXPECT_EQ(forward.timeouts().idle_ms(), 60'000u);
   ASSERT_EQ(forward.clusters_size(), 1);
   EXPECT_EQ(forward.clusters(0).weight(), 3u);

@@ -72,8 +72,8 @@ INSTANTIATE_TEST_SUITE_P(
              {"a.yaml:5:9: error: services[0].routes[0]: one of 'upstreams', 'respond', 'redirect' "
               "is needed"}},
         Rule{"ForwardKeyOnAnswer",
-             WithRoute("        respond: {status: 200}\n        attempts: 2\n"),
-             {"a.yaml:7:19: error: services[0].routes[0].attempts: has no meaning on a route "
+             WithRoute("        respond: {status: 200}\n        retry: {attempts: 2}\n"),
+             {"a.yaml:7:16: error: services[0].routes[0].retry: has no meaning on a route "
               "without upstreams; remove it"}}),
     NameOf);
 
@@ -274,7 +274,7 @@ INSTANTIATE_TEST_SUITE_P(
              {"a.yaml:9:20: warning: upstreams[0].name: no route uses upstream 'x'",
               "a.yaml:9:23: error: upstreams[0].weight: unknown key 'weight'; known here: name, "
               "lb_strategy, hash_on, health_check, nodes, tls, protocol, proxy_protocol, "
-              "timeouts, keep_alive, panic_threshold_percent"}},
+              "timeouts, keep_alive, circuit_breaker, panic_threshold_percent"}},
         Rule{"UnknownReference",
              WithRoute("        upstreams: [{name: ap}]\n"
                        "upstreams: [{name: app, nodes: [{addr: '10.0.0.1:80'}]}]\n"),

@@ -11,12 +11,35 @@ constexpr int64_t kDayMs = 24 * 60 * 60 * 1000;
 constexpr Choice kSchemes[] = {{"http"}, {"https"}};
 
 constexpr Key kTimeoutKeys[] = {
-    {.name = "request",
+    {.name = "connect",
+     .kind = KeyKind::kDuration,
+     .doc = "For a connection to a node, TLS included. 0s: the upstream's `timeouts.connect`.",
+     .example = "2s",
+     .field = "connect_ms",
+     .initial = "0s",
+     .max = kDayMs},
+    {.name = "first_byte",
      .kind = KeyKind::kDuration,
      .doc = "From the whole request being sent to the head of the response. Beyond it: 504.",
      .example = "60s",
-     .field = "request_ms",
+     .field = "first_byte_ms",
      .initial = "60s",
+     .max = kDayMs},
+    {.name = "per_try",
+     .kind = KeyKind::kDuration,
+     .doc = "For one try, from its begin to the head of the response. With `timeout` in retry.on "
+            "the next one follows.",
+     .example = "2s",
+     .field = "per_try_ms",
+     .initial = "0s",
+     .max = kDayMs},
+    {.name = "request",
+     .kind = KeyKind::kDuration,
+     .doc = "For all of it: from the request's head to the end of the response, with every try. "
+            "Not for upgraded connections, event streams and gRPC, which has deadlines of its own.",
+     .example = "30s",
+     .field = "request_ms",
+     .initial = "0s",
      .max = kDayMs},
     {.name = "idle",
      .kind = KeyKind::kDuration,
@@ -37,6 +60,59 @@ constexpr Block kTimeouts = {.title = "services[].routes[].timeouts",
                              .doc = "How long upstreams may take; `0s` means no limit.",
                              .message = v1::RouteTimeouts::descriptor,
                              .keys = kTimeoutKeys};
+
+constexpr Key kRetryKeys[] = {
+    {.name = "attempts",
+     .kind = KeyKind::kInteger,
+     .doc = "Tries in all. Each goes to a node that was not tried yet, as long as there is one.",
+     .example = "2",
+     .field = "attempts",
+     .initial = "3",
+     .min = 1,
+     .max = 8},
+    {.name = "on",
+     .kind = KeyKind::kTexts,
+     .doc =
+         "What is tried again: `connect_failure` (nothing was sent, or the node says that it did "
+         "nothing), `reset` (the connection was lost before the response), `timeout` (of the "
+         "first byte, or per try), `gateway_error` (502, 503, 504, or a response that is "
+         "malformed), `5xx`, or a status such as '429'. `[]`: nothing.",
+     .example = "['connect_failure', 'gateway_error']",
+     .field = "on",
+     .without = "['connect_failure', 'reset']",
+     .check = config::RetryConditionProblem},
+    {.name = "non_idempotent",
+     .kind = KeyKind::kFlag,
+     .doc = "Also requests that a node may have acted on and whose method does not say that twice "
+            "does no harm (POST, PATCH). Without it these are tried again only on "
+            "`connect_failure`.",
+     .example = "true",
+     .field = "non_idempotent",
+     .initial = "false"},
+    {.name = "backoff",
+     .kind = KeyKind::kDuration,
+     .doc = "The wait before a further try is random up to this, which doubles from try to try. "
+            "After a `connect_failure` another node is tried at once.",
+     .example = "25ms",
+     .field = "backoff_ms",
+     .initial = "25ms",
+     .max = kDayMs},
+    {.name = "backoff_max",
+     .kind = KeyKind::kDuration,
+     .doc = "What it doubles to at most.",
+     .example = "250ms",
+     .field = "backoff_max_ms",
+     .initial = "250ms",
+     .max = kDayMs},
+};
+constexpr Block kRetry = {.title = "services[].routes[].retry",
+                          .doc =
+                              "When a request is sent again, and how often. At most 64 KiB of a "
+                              "body are kept for it; a request with more is tried once it has "
+                              "begun to be sent. `circuit_breaker` of the upstream limits how "
+                              "many retries there are at a time.",
+                          .message = v1::RetryPolicy::descriptor,
+                          .keys = kRetryKeys};
 
 constexpr Key kRespondKeys[] = {
     {.name = "status",
@@ -152,7 +228,7 @@ constexpr Key kRouteKeys[] = {
     {.name = "timeouts",
      .kind = KeyKind::kBlock,
      .doc = "How long upstreams may take.",
-     .example = "{request: 5s}",
+     .example = "{first_byte: 5s}",
      .field = "forward.timeouts",
      .block = &kTimeouts},
     {.name = "body_bytes",
@@ -169,14 +245,12 @@ constexpr Key kRouteKeys[] = {
      .field = "forward.upgrades",
      .without = "['websocket']",
      .check = config::UpgradeProblem},
-    {.name = "attempts",
-     .kind = KeyKind::kInteger,
-     .doc = "How many nodes are tried in all when one cannot be connected to.",
-     .example = "3",
-     .field = "forward.attempts",
-     .initial = "3",
-     .min = 1,
-     .max = 8},
+    {.name = "retry",
+     .kind = KeyKind::kBlock,
+     .doc = "When a request is sent again, and how often.",
+     .example = "{attempts: 2}",
+     .field = "forward.retry",
+     .block = &kRetry},
     {.name = "respond",
      .kind = KeyKind::kBlock,
      .doc = "An answer the proxy gives itself.",

@@ -218,6 +218,23 @@ constexpr Block kKeepAlive = {.title = "upstreams[].keep_alive",
                               .message = v1::UpstreamKeepAlive::descriptor,
                               .keys = kKeepAliveKeys};
 
+constexpr Key kCircuitBreakerKeys[] = {
+    {.name = "retry_budget_percent",
+     .kind = KeyKind::kInteger,
+     .doc =
+         "How many of a worker's requests under way may be retries; three at a time always may. "
+         "Beyond it a failed try is the last. After a `connect_failure` nothing was acted on, and "
+         "the next try is not counted.",
+     .example = "20",
+     .field = "retry_budget_percent",
+     .initial = "20",
+     .max = 100},
+};
+constexpr Block kCircuitBreaker = {.title = "upstreams[].circuit_breaker",
+                                   .doc = "How much an upstream in trouble is asked for.",
+                                   .message = v1::CircuitBreaker::descriptor,
+                                   .keys = kCircuitBreakerKeys};
+
 constexpr Choice kProxyProtocols[] = {
     {"none", v1::PROXY_PROTOCOL_NONE},
     {"v1", v1::PROXY_PROTOCOL_V1},
@@ -303,6 +320,12 @@ constexpr Key kUpstreamKeys[] = {
      .example = "{idle: 60s}",
      .field = "keep_alive",
      .block = &kKeepAlive},
+    {.name = "circuit_breaker",
+     .kind = KeyKind::kBlock,
+     .doc = "How much an upstream in trouble is asked for.",
+     .example = "{retry_budget_percent: 10}",
+     .field = "circuit_breaker",
+     .block = &kCircuitBreaker},
     {.name = "panic_threshold_percent",
      .kind = KeyKind::kInteger,
      .doc = "With less than this share of its nodes healthy, health is ignored and all are used.",

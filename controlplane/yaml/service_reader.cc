@@ -14,7 +14,7 @@ namespace {
 
 // Keys that say how a request is sent upstream.
 constexpr std::string_view kForwardKeys[] = {"strip_prefix", "host_rewrite", "keep_encoded_slashes",
-                                             "timeouts",     "body_bytes",   "attempts",
+                                             "timeouts",     "body_bytes",   "retry",
                                              "upgrades"};
 
 // Keys of a route that mean nothing where bytes are passed on as they are.
@@ -192,6 +192,11 @@ void ServiceReader::ReadRoute(YamlNode node, const Path& path, ServiceDraft* ser
   if (upstreams && !found.value("upgrades")) {
     route.mutable_forward()->add_upgrades("websocket");
   }
+  if (upstreams && !ValueOf(found.value("retry"), "on")) {
+    for (const char* condition : {"connect_failure", "reset"}) {
+      route.mutable_forward()->mutable_retry()->add_on(condition);
+    }
+  }
   if (service->listener.protocol() == v1::LISTENER_PROTOCOL_TCP) CheckTcpRoute(found, path);
   CheckRoute(found, path, &route);
 }
@@ -215,9 +220,14 @@ void ServiceReader::CheckTcpRoute(const Found& found, const Path& path) {
     if (found.has(key)) refuse(found.value(key), Path(path, key), "remove it");
   }
   const Path timeouts(path, "timeouts");
-  for (const std::string_view key : {"request", "idle"}) {
+  for (const std::string_view key : {"first_byte", "per_try", "request", "idle"}) {
     const YamlNode node = ValueOf(found.value("timeouts"), key);
-    if (node) refuse(node, Path(timeouts, key), "'tunnel' is what counts there");
+    if (node) refuse(node, Path(timeouts, key), "'connect' and 'tunnel' are what counts there");
+  }
+  const Path retry(path, "retry");
+  for (const std::string_view key : {"on", "non_idempotent", "backoff", "backoff_max"}) {
+    const YamlNode node = ValueOf(found.value("retry"), key);
+    if (node) refuse(node, Path(retry, key), "other nodes are tried until one is connected to");
   }
 }
 

@@ -131,6 +131,9 @@ io::Task<Failure> TcpConnection::Connect() {
   request.client_fd = stream_.socket().fd();
   const proxyproto::ConnectionEnds ends = exchange::FindClientEnds(client_, request);
   upstream::TriedEndpoints tried;
+  const io::Millis timeout = route_->connect_timeout.count() != 0
+                                 ? route_->connect_timeout
+                                 : cluster_->spec().connect_timeout;
   Failure last = Failure::kNone;
   for (;;) {
     ++attempts_;
@@ -139,8 +142,8 @@ io::Task<Failure> TcpConnection::Connect() {
     endpoint_ = endpoint;
     load_ = upstream::Cluster::Load(*cluster_, endpoint_);
     upstream::ConnectOutcome outcome =
-        co_await upstream::Connect(context_.reactor, *cluster_, endpoint_, tls::Alpn::kNone, timer_,
-                                   &stream_.socket().peer(), ends);
+        co_await upstream::Connect(context_.reactor, *cluster_, endpoint_, tls::Alpn::kNone,
+                                   timeout, timer_, &stream_.socket().peer(), ends);
     if (outcome.failure == Failure::kNone) {
       connect_micros_ = context_.reactor.now_micros() - started_micros_;
       upstream_ = std::move(outcome.connection);
@@ -148,7 +151,7 @@ io::Task<Failure> TcpConnection::Connect() {
     }
     last = outcome.failure;
     tried.Add(static_cast<uint32_t>(endpoint_));
-    if (last == Failure::kClientGone || attempts_ >= route_->attempts_max) co_return last;
+    if (last == Failure::kClientGone || attempts_ >= route_->retry.attempts_max) co_return last;
     cluster_->stats().retries_total.Add();
   }
 }

@@ -14,21 +14,6 @@ namespace {
 // Interim responses (1xx) of one exchange; an upstream that sends more is broken or hostile.
 constexpr int kInterimMax = 32;
 
-// RFC 9110 section 9.2.2: repeating it is what the client itself would do.
-bool IsIdempotent(http::Method method) {
-  switch (method) {
-    case http::Method::kGet:
-    case http::Method::kHead:
-    case http::Method::kPut:
-    case http::Method::kDelete:
-    case http::Method::kOptions:
-    case http::Method::kTrace:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 UpstreamHead Exchange::DescribeUpstreamHead() {
@@ -60,7 +45,15 @@ upstream::SendLimit Exchange::LimitFor(io::Timer& timer) {
 io::Task<Failure> Exchange::Attempt() {
   ++attempts_;
   reused_ = request_sent_ = false;
+  const io::Millis per_try = route_->per_try_timeout;
+  try_deadline_micros_ =
+      per_try.count() == 0 ? 0 : context_.reactor.now_micros() + io::Micros(per_try).count();
   endpoint_ = cluster_->Pick(hash_, tried_);
+  if (endpoint_ < 0 && !tried_.empty()) {
+    // All have been tried: from the first again.
+    tried_.Clear();
+    endpoint_ = cluster_->Pick(hash_, tried_);
+  }
   if (endpoint_ < 0) co_return Failure::kNoEndpoint;
   load_ = upstream::Cluster::Load(*cluster_, endpoint_);
   Failure failure = co_await ObtainConnection();
@@ -145,6 +138,7 @@ io::Task<Failure> Exchange::ReceiveHead() {
   }
   upstream_head_micros_ = context_.reactor.now_micros() - sent_micros_;
   upstream_->StartBody(memory_.response);
+  try_deadline_micros_ = 0;
   co_return Failure::kNone;
 }
 
@@ -164,8 +158,7 @@ io::Task<Failure> Exchange::AwaitUpstream() {
       case io::Wake::kReady:
         co_return Failure::kNone;
       case io::Wake::kTimeout:
-        if (!grpc_.expired(context_.reactor.now_micros()) &&
-            PumpMovedWithin(route_->idle_timeout)) {
+        if (!PastDeadline() && PumpMovedWithin(route_->idle_timeout)) {
           ArmForResponse();
           continue;
         }
@@ -175,11 +168,11 @@ io::Task<Failure> Exchange::AwaitUpstream() {
       case io::Wake::kPeerClosed: {
         // It may still read: it gets some time, not more than the upstream has anyway.
         const io::Millis limit = service().timeouts.half_close;
-        const io::Millis rest =
-            route_->request_timeout - std::chrono::duration_cast<io::Millis>(
-                                          io::Micros(context_.reactor.now_micros() - sent_micros_));
+        const io::Millis rest = route_->first_byte_timeout -
+                                std::chrono::duration_cast<io::Millis>(
+                                    io::Micros(context_.reactor.now_micros() - sent_micros_));
         const bool sooner =
-            limit.count() > 0 && (route_->request_timeout.count() == 0 || limit < rest);
+            limit.count() > 0 && (route_->first_byte_timeout.count() == 0 || limit < rest);
         if (sooner) timers().Arm(timer_, limit);
         continue;
       }
@@ -197,51 +190,31 @@ io::Task<Failure> Exchange::AwaitUpstream() {
 // but for gRPC, whose calls may have both sides speak as they like.
 void Exchange::ArmForResponse() {
   if (pump_.done()) {
-    ArmUpstream(route_->request_timeout);
+    ArmUpstream(route_->first_byte_timeout);
   } else {
     ArmUpstream(grpc_ ? route_->idle_timeout : io::Millis(0));
   }
 }
 
-void Exchange::ArmUpstream(io::Millis limit) {
-  if (const int64_t deadline = grpc_.deadline_micros(); deadline != 0) {
-    const io::Micros rest(deadline - context_.reactor.now_micros());
-    const io::Millis left = std::max(std::chrono::ceil<io::Millis>(rest), io::Millis(1));
-    if (limit.count() == 0 || left < limit) limit = left;
+io::Millis Exchange::Within(io::Millis limit) const {
+  int64_t nearest = 0;
+  for (const int64_t deadline : {grpc_.deadline_micros(), deadline_micros_, try_deadline_micros_}) {
+    if (deadline != 0 && (nearest == 0 || deadline < nearest)) nearest = deadline;
   }
-  timers().Arm(timer_, limit);
+  if (nearest == 0) return limit;
+  const io::Micros rest(nearest - context_.reactor.now_micros());
+  const io::Millis left = std::max(std::chrono::ceil<io::Millis>(rest), io::Millis(1));
+  return limit.count() == 0 || left < limit ? left : limit;
+}
+
+bool Exchange::PastDeadline() const {
+  const int64_t now = context_.reactor.now_micros();
+  return grpc_.expired(now) || (deadline_micros_ != 0 && now >= deadline_micros_);
 }
 
 bool Exchange::PumpMovedWithin(io::Millis limit) const {
   return !pump_.done() && limit.count() != 0 &&
          context_.reactor.now_micros() - moved_micros_ < io::Micros(limit).count();
-}
-
-bool Exchange::MayRetry(Failure failure) {
-  if (attempts_ >= route_->attempts_max + (fresh_only_ ? 1u : 0u)) return false;
-  if (kept_body_.lost()) return false;
-  switch (failure) {
-    case Failure::kConnectFailed:
-    case Failure::kConnectTimeout:
-    case Failure::kTlsFailed:
-      // Nothing of the request has left.
-      tried_.Add(static_cast<uint32_t>(endpoint_));
-      return true;
-    case Failure::kUpstreamReset: {
-      if (upstream_->response_started()) return false;
-      if (!upstream_->refused() && !IsIdempotent(request_.head->method)) return false;
-      if (reused_ && !fresh_only_) {
-        // Closed by the upstream just as it was taken from the pool; the endpoint may be well.
-        cluster_->stats().stale_connections_total.Add();
-        fresh_only_ = true;
-        return true;
-      }
-      tried_.Add(static_cast<uint32_t>(endpoint_));
-      return true;
-    }
-    default:
-      return false;
-  }
 }
 
 }  // namespace sluice::exchange

@@ -13,6 +13,18 @@ using http::Failure;
 using http::FieldId;
 using upstream::Requester;
 
+namespace {
+
+// Its end is nobody's deadline (WHATWG HTML section 9.2).
+bool IsEventStream(const http::ResponseHead& head) {
+  for (const http::Field& field : head.fields) {
+    if (field.id == FieldId::kContentType) return field.value.starts_with("text/event-stream");
+  }
+  return false;
+}
+
+}  // namespace
+
 io::Task<void> Exchange::PumpRequestBody() {
   if (kept_body_.begun()) {
     const Failure failure = co_await SendPiece(kept_body_.Lend(), kept_body_.last());
@@ -106,7 +118,8 @@ io::Task<Failure> Exchange::RelayResponse() {
   const bool last = !bad && upstream_->body_done();
   const bool trailers = last && !upstream_->response_trailers().empty();
   head_out_.Release();
-  timers().Arm(timer_, service().timeouts.idle);
+  if (IsEventStream(memory_.filtered)) deadline_micros_ = 0;
+  ArmClient();
   Failure failure =
       co_await responder_->SendHead(memory_.filtered, piece, last && !trailers, timer_);
   if (failure != Failure::kNone) co_return failure;
@@ -147,7 +160,7 @@ io::Task<Failure> Exchange::RelayBody() {
     }
     const bool last = upstream_->body_done();
     const bool trailers = last && !upstream_->response_trailers().empty();
-    timers().Arm(timer_, service().timeouts.idle);
+    ArmClient();
     Failure failure = co_await responder_->SendBody(piece, last && !trailers, timer_);
     if (failure != Failure::kNone) co_return failure;
     response_body_bytes_ += piece.size();
@@ -183,7 +196,7 @@ io::Task<Failure> Exchange::AwaitBody() {
         co_return Failure::kNone;
       case io::Wake::kTimeout:
         if (grpc_.expired(context_.reactor.now_micros())) co_return Failure::kDeadlineExceeded;
-        if (!PumpMovedWithin(route_->idle_timeout)) {
+        if (PastDeadline() || !PumpMovedWithin(route_->idle_timeout)) {
           co_return half_closed ? Failure::kClientGone : Failure::kUpstreamBodyTimeout;
         }
         ArmForBody();
@@ -230,7 +243,7 @@ io::Task<Failure> Exchange::SpliceBody(http::BodyReader& body, io::Socket& clien
     wait.Until(timer_);
     if (to_client) {
       wait.Writable(client);
-      timers().Arm(timer_, service().timeouts.idle);
+      ArmClient();
     } else {
       wait.Readable(source);
       ArmForBody();

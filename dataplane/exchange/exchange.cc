@@ -72,20 +72,25 @@ io::Task<Failure> Exchange::Forward() {
   if (route_->body_bytes_max != 0 && request_body_bytes_ > route_->body_bytes_max) {
     co_return Failure::kBodyTooLarge;
   }
+  const io::Millis total = route_->request_timeout;
+  if (total.count() != 0 && !upgrade_ && !grpc_) {
+    deadline_micros_ = request_.started_micros + io::Micros(total).count();
+  }
   // Retry is the only step back.
   Failure last = Failure::kNone;
   for (;;) {
     const Failure failure = co_await Attempt();
-    if (failure == Failure::kNone) break;
+    if (failure == Failure::kNone && !MayRetryResponse()) break;
     // Nobody is left to try: what the last one did tells more.
     if (failure == Failure::kNoEndpoint && last != Failure::kNone) co_return last;
     last = failure;
     StopPump();
-    const bool again = MayRetry(failure);
+    const bool again = failure == Failure::kNone || MayRetry(failure);
     AbortUpstream(failure);
     if (grpc_.expired(context_.reactor.now_micros())) co_return Failure::kDeadlineExceeded;
     if (!again) co_return failure;
-    cluster_->stats().retries_total.Add();
+    const Failure waited = co_await BackOff();
+    if (waited != Failure::kNone) co_return waited;
   }
   // A final response head is there. From now on the client sees what the upstream says.
   kept_body_.Lose();

@@ -63,20 +63,37 @@ class Exchange {
   io::Task<http::Failure> ReceiveHead();
   io::Task<http::Failure> AwaitUpstream();
   void ArmForResponse();
-  // Until `limit` is over (zero: no limit), or the call's deadline.
-  void ArmUpstream(io::Millis limit);
+  // Until `limit` is over (zero: no limit), or a deadline.
+  void ArmUpstream(io::Millis limit) { timers().Arm(timer_, Within(limit)); }
+  void ArmClient() { ArmUpstream(service().timeouts.idle); }
+  io::Millis Within(io::Millis limit) const;
+  // Of the whole request or call: no try is of use any more.
+  bool PastDeadline() const;
   // What the request's body does counts as well, while it is on its way.
   bool PumpMovedWithin(io::Millis limit) const;
-  bool MayRetry(http::Failure failure);
   void AbortUpstream(http::Failure reason);
   UpstreamHead DescribeUpstreamHead();
   upstream::SendLimit LimitFor(io::Timer& timer);
+
+  // --- Trying again (retry.cc).
+  bool MayRetry(http::Failure failure);
+  // The same for a response whose head has come.
+  bool MayRetryResponse();
+  // Whether acting on the request twice does no harm, or is allowed to.
+  bool MayRepeat() const;
+  bool HasTriesLeft() const;
+  bool IsStale(http::Failure failure) const;
+  // False where the policy or the budget does not allow it.
+  bool TakeRetry(runtime::RetryCondition condition);
+  bool TakeRetry();
+  io::Task<http::Failure> BackOff();
 
   // --- Connections (obtain.cc).
   io::Task<http::Failure> ObtainConnection();
   io::Task<http::Failure> ObtainOwn();
   io::Task<http::Failure> ObtainShared();
   bool TakePooled();
+  io::Millis ConnectTimeout() const;
   upstream::SharedConnection& OpenShared(upstream::Pool& pool);
 
   // --- Relaying (body_relay.cc).
@@ -125,6 +142,7 @@ class Exchange {
   // Set while forwarding.
   upstream::Cluster* cluster_ = nullptr;
   upstream::Cluster::Load load_;
+  upstream::Cluster::Retry retry_;
   upstream::TriedEndpoints tried_;
   // The upstream side of the present attempt: one of these two.
   upstream::H1Client client_side_;
@@ -137,12 +155,15 @@ class Exchange {
   Upgrade upgrade_;
   GrpcCall grpc_;
   std::optional<WebResponder> web_responder_;
-  int64_t moved_micros_ = 0;  // When the tunnel, or the request's body, last moved bytes.
+  int64_t moved_micros_ = 0;         // When the tunnel, or the request's body, last moved bytes.
+  int64_t deadline_micros_ = 0;      // Of the whole request; 0: none.
+  int64_t try_deadline_micros_ = 0;  // Of the present try, until the response begins.
   uint64_t hash_ = 0;
   int endpoint_ = -1;
   uint32_t attempts_ = 0;
   bool body_is_whole_ = false;
-  bool fresh_only_ = false;    // A pooled connection was stale: no second gamble.
+  bool fresh_only_ = false;  // A pooled connection was stale: no second gamble.
+  bool retry_at_once_ = false;
   bool reused_ = false;        // The connection has served others before.
   bool request_sent_ = false;  // The whole request was written upstream.
 

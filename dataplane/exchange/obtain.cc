@@ -41,8 +41,8 @@ io::Task<Failure> Exchange::ObtainOwn() {
     ends = FindClientEnds(client_, request_);
   }
   upstream::ConnectOutcome outcome =
-      co_await upstream::Connect(context_.reactor, *cluster_, endpoint_, tls::Alpn::kHttp1, timer_,
-                                 &responder_->client(), ends);
+      co_await upstream::Connect(context_.reactor, *cluster_, endpoint_, tls::Alpn::kHttp1,
+                                 ConnectTimeout(), timer_, &responder_->client(), ends);
   if (outcome.failure == Failure::kNone) {
     client_side_.Start(std::move(outcome.connection), request_.head->method);
   }
@@ -71,11 +71,16 @@ io::Task<Failure> Exchange::ObtainShared() {
   }
 }
 
+io::Millis Exchange::ConnectTimeout() const {
+  const io::Millis own = route_->connect_timeout;
+  return Within(own.count() != 0 ? own : cluster_->spec().connect_timeout);
+}
+
 SharedConnection& Exchange::OpenShared(upstream::Pool& pool) {
   const upstream::ClusterSpec& spec = cluster_->spec();
   SharedConnection::Options options{.endpoint = spec.endpoints[static_cast<size_t>(endpoint_)],
                                     .tls = spec.tls,
-                                    .connect_timeout = spec.connect_timeout,
+                                    .connect_timeout = ConnectTimeout(),
                                     .may_be_http1 = spec.protocol == v1::UPSTREAM_PROTOCOL_AUTO,
                                     .limits = cluster_->pool_limits()};
   auto made = std::make_unique<SharedConnection>(context_.reactor, context_.buffers,

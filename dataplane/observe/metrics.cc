@@ -45,6 +45,7 @@ void AddTo(const ClusterStats& from, ClusterSums* to) {
   to->pool_hits_total += from.pool_hits_total.Get();
   to->stale_connections_total += from.stale_connections_total.Get();
   to->retries_total += from.retries_total.Get();
+  to->retries_refused_total += from.retries_refused_total.Get();
   to->requests_active += from.requests_active.Get();
 }
 

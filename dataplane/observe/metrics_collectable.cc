@@ -147,6 +147,7 @@ void AddCluster(const ClusterSums& cluster, Families* families) {
   families->Add(Metric::kUpstreamPoolHits, labels, cluster.pool_hits_total);
   families->Add(Metric::kUpstreamStaleConnections, labels, cluster.stale_connections_total);
   families->Add(Metric::kUpstreamRetries, labels, cluster.retries_total);
+  families->Add(Metric::kUpstreamRetriesRefused, labels, cluster.retries_refused_total);
   families->AddGauge(Metric::kUpstreamRequestsActive, labels, cluster.requests_active);
 }
 

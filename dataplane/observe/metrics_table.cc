@@ -50,6 +50,8 @@ constexpr std::array<MetricRow, kMetricCount> kTable = {{
      "Kept connections that turned out to be closed."},
     {"sluice_upstream_retries_total", kCounter, "upstream",
      "Requests sent again after a failed attempt."},
+    {"sluice_upstream_retries_refused_total", kCounter, "upstream",
+     "Failed attempts that were the last because the retry budget was used up."},
     {"sluice_upstream_requests_active", kGauge, "upstream", "Requests under way."},
     {"sluice_endpoint_healthy", kGauge, "upstream,endpoint",
      "1 if the node passes its health checks, else 0."},

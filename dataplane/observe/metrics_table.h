@@ -31,6 +31,7 @@ enum class Metric : uint8_t {
   kUpstreamPoolHits,
   kUpstreamStaleConnections,
   kUpstreamRetries,
+  kUpstreamRetriesRefused,
   kUpstreamRequestsActive,
   kEndpointHealthy,
   kSnapshotRevision,

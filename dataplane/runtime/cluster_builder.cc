@@ -110,6 +110,9 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
     spec->idle_connections_max = cluster.keep_alive().connections();
     spec->requests_max = cluster.keep_alive().requests();
   }
+  if (cluster.has_circuit_breaker()) {
+    spec->retry_budget_percent = cluster.circuit_breaker().retry_budget_percent();
+  }
   spec->protocol = cluster.protocol();
   spec->proxy_header = upstream::ProxyHeaderOf(cluster);
   if (spec->proxy_header != proxyproto::HeaderVersion::kNone) spec->idle_connections_max = 0;

@@ -81,13 +81,17 @@ class RouteBuilder {
     route.strip_prefix = forward.strip_prefix();
     route.host_rewrite = forward.host_rewrite();
     route.keep_encoded_slashes = forward.keep_encoded_slashes();
-    route.request_timeout = io::Millis(forward.timeouts().request_ms());
-    route.idle_timeout = io::Millis(forward.timeouts().idle_ms());
-    route.tunnel_timeout = io::Millis(forward.timeouts().tunnel_ms());
+    const v1::RouteTimeouts& timeouts = forward.timeouts();
+    route.connect_timeout = io::Millis(timeouts.connect_ms());
+    route.first_byte_timeout = io::Millis(timeouts.first_byte_ms());
+    route.per_try_timeout = io::Millis(timeouts.per_try_ms());
+    route.request_timeout = io::Millis(timeouts.request_ms());
+    route.idle_timeout = io::Millis(timeouts.idle_ms());
+    route.tunnel_timeout = io::Millis(timeouts.tunnel_ms());
     route.upgrades.assign(forward.upgrades().begin(), forward.upgrades().end());
     route.body_bytes_max =
         forward.body_bytes() != 0 ? forward.body_bytes() : service.body_bytes_max;
-    if (forward.attempts() != 0) route.attempts_max = forward.attempts();
+    route.retry = RetryPolicy(forward);
     return route;
   }
 

@@ -13,6 +13,7 @@
 #include "dataplane/http/h1_parser.h"
 #include "dataplane/io/timer_wheel.h"
 #include "dataplane/observe/metrics.h"
+#include "dataplane/runtime/retry_policy.h"
 #include "dataplane/tls/context.h"
 #include "dataplane/upstream/cluster_spec.h"
 #include "sluice/v1/settings.pb.h"
@@ -39,10 +40,12 @@ struct Route {
   std::vector<uint32_t> cumulative_weights;  // Empty where there is one choice.
   std::unique_ptr<LocalAnswer> answer;
   std::string strip_prefix, host_rewrite;
-  io::Millis request_timeout{0}, idle_timeout{0}, tunnel_timeout{0};  // Zero: no limit.
+  // Zero: no limit, but for `connect_timeout`: the cluster's.
+  io::Millis connect_timeout{0}, first_byte_timeout{0}, per_try_timeout{0}, request_timeout{0};
+  io::Millis idle_timeout{0}, tunnel_timeout{0};
   std::vector<std::string> upgrades;  // Protocols a request may switch to, in lower case.
   uint64_t body_bytes_max = 0;        // Zero: no limit.
-  uint32_t attempts_max = 3;
+  RetryPolicy retry;
   bool keep_encoded_slashes = false;
   observe::Slot local_slot = 0;  // Where `answer` is counted.
 };

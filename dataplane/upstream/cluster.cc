@@ -1,5 +1,6 @@
 #include "dataplane/upstream/cluster.h"
 
+#include <algorithm>
 #include <string>
 
 namespace sluice::upstream {
@@ -35,15 +36,29 @@ Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, PoolSet& pools,
 }
 
 Cluster::Load::Load(Cluster& cluster, int endpoint)
-    : load_(&cluster.loads_[static_cast<size_t>(endpoint)]), stats_(&cluster.stats_) {
+    : load_(&cluster.loads_[static_cast<size_t>(endpoint)]), cluster_(&cluster) {
   ++load_->active_requests;
-  stats_->requests_active.Add();
+  ++cluster.requests_active_;
+  cluster.stats_.requests_active.Add();
 }
 
 Cluster::Load::~Load() {
   if (load_ == nullptr) return;
   --load_->active_requests;
-  stats_->requests_active.Sub();
+  --cluster_->requests_active_;
+  cluster_->stats_.requests_active.Sub();
+}
+
+Cluster::Retry Cluster::TakeRetry() {
+  // So many at a time are never too many.
+  constexpr uint32_t kAlwaysAllowed = 3;
+  const uint64_t budget = uint64_t{requests_active_} * spec_->retry_budget_percent / 100;
+  if (retries_active_ >= std::max<uint64_t>(budget, kAlwaysAllowed)) {
+    stats_.retries_refused_total.Add();
+    return {};
+  }
+  stats_.retries_total.Add();
+  return Retry(*this);
 }
 
 }  // namespace sluice::upstream

@@ -37,19 +37,41 @@ class Cluster {
     Load() = default;
     Load(Cluster& cluster, int endpoint);
     Load(Load&& other) noexcept : load_(std::exchange(other.load_, nullptr)) {
-      stats_ = other.stats_;
+      cluster_ = other.cluster_;
     }
     Load& operator=(Load&& other) noexcept {
       std::swap(load_, other.load_);
-      std::swap(stats_, other.stats_);
+      std::swap(cluster_, other.cluster_);
       return *this;
     }
     ~Load();
 
    private:
     EndpointLoad* load_ = nullptr;
-    observe::ClusterStats* stats_ = nullptr;
+    Cluster* cluster_ = nullptr;
   };
+
+  // The permission to try once more, for as long as the further try takes.
+  class Retry {
+   public:
+    Retry() = default;
+    explicit Retry(Cluster& cluster) : cluster_(&cluster) { ++cluster.retries_active_; }
+    Retry(Retry&& other) noexcept : cluster_(std::exchange(other.cluster_, nullptr)) {}
+    Retry& operator=(Retry&& other) noexcept {
+      std::swap(cluster_, other.cluster_);
+      return *this;
+    }
+    ~Retry() {
+      if (cluster_ != nullptr) --cluster_->retries_active_;
+    }
+    explicit operator bool() const { return cluster_ != nullptr; }
+
+   private:
+    Cluster* cluster_ = nullptr;
+  };
+  // Empty where the budget is used up: an upstream in trouble must not get more of what troubles
+  // it.
+  Retry TakeRetry();
 
  private:
   std::shared_ptr<const ClusterSpec> spec_;
@@ -57,6 +79,7 @@ class Cluster {
   std::vector<EndpointLoad> loads_;  // The balancer looks at them.
   std::vector<std::shared_ptr<Pool>> pools_;
   Balancer balancer_;
+  uint32_t requests_active_ = 0, retries_active_ = 0;
 };
 
 }  // namespace sluice::upstream

@@ -51,6 +51,7 @@ struct ClusterSpec {
   uint32_t idle_connections_max = 256;  // Per endpoint.
   uint32_t requests_max = 0;            // Per connection; 0: no limit.
   uint32_t panic_threshold_percent = 50;
+  uint32_t retry_budget_percent = 20;  // Of the requests under way, per worker.
   v1::UpstreamProtocol protocol = v1::UPSTREAM_PROTOCOL_HTTP1;
   // What connections begin with. Where they do, they belong to one client: none is kept.
   proxyproto::HeaderVersion proxy_header = proxyproto::HeaderVersion::kNone;

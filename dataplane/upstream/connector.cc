@@ -96,13 +96,13 @@ io::Task<ConnectOutcome> Connect(io::Reactor& reactor, ConnectTarget target, io:
 }
 
 io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
-                                 tls::Alpn alpn, io::Timer& timer, io::PeerState* client,
-                                 const proxyproto::ConnectionEnds& ends) {
+                                 tls::Alpn alpn, io::Millis timeout, io::Timer& timer,
+                                 io::PeerState* client, const proxyproto::ConnectionEnds& ends) {
   const ClusterSpec& spec = cluster.spec();
   return Connect(reactor,
                  {.endpoint = spec.endpoints[static_cast<size_t>(endpoint)],
                   .tls = spec.tls.get(),
-                  .timeout = spec.connect_timeout,
+                  .timeout = timeout,
                   .proxy_header = spec.proxy_header,
                   .alpn = alpn,
                   .stats = cluster.stats()},

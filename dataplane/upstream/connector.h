@@ -32,7 +32,7 @@ io::Task<ConnectOutcome> Connect(io::Reactor& reactor, ConnectTarget target, io:
 
 // To an endpoint of a cluster, as the cluster says.
 io::Task<ConnectOutcome> Connect(io::Reactor& reactor, Cluster& cluster, int endpoint,
-                                 tls::Alpn alpn, io::Timer& timer, io::PeerState* client,
-                                 const proxyproto::ConnectionEnds& ends);
+                                 tls::Alpn alpn, io::Millis timeout, io::Timer& timer,
+                                 io::PeerState* client, const proxyproto::ConnectionEnds& ends);
 
 }  // namespace sluice::upstream

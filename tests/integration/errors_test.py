@@ -19,7 +19,7 @@ class ErrorsTest(rig.FleetTest):
         r.apply(rig.document(
             rig.service(cls.port, [
                 rig.route("dead", [cls.refusing], path_prefix="/dead"),
-                rig.route("late", [cls.up], "up", path_prefix="/late", timeouts={"request": "300ms"}),
+                rig.route("late", [cls.up], "up", path_prefix="/late", timeouts={"first_byte": "300ms"}),
                 rig.route("small", [cls.up], "up", path_prefix="/small", body_bytes=10),
                 rig.route("all", [cls.up], "up", path_prefix="/up"),
             ], limits=limits),

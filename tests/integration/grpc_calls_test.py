@@ -51,7 +51,7 @@ class GrpcCallsTest(rig.FleetTest):
             rig.route("dead", [f"127.0.0.1:{r.port()}"], path_prefix="/dead.S",
                       upstream_options=http2),
             rig.route("slow", [cls.server], path_prefix="/slow.S", upstream_name="slow",
-                      upstream_options=http2, timeouts={"request": "300ms"}),
+                      upstream_options=http2, timeouts={"first_byte": "300ms"}),
             rig.route("idle", [cls.server], path_prefix="/idle.S", upstream_name="idle",
                       upstream_options=http2, timeouts={"idle": "400ms"}),
             rig.route("small", [cls.server], path_prefix="/small.S", upstream_name="small",

@@ -14,7 +14,7 @@ class Http1Test(rig.FleetTest):
         cls.port = cls.rig.port()
         cls.up = cls.rig.upstream()
         cls.rig.apply(rig.document(rig.service(
-            cls.port, [rig.route("slow", [cls.up], path_prefix="/slow", timeouts={"request": "30s"}),
+            cls.port, [rig.route("slow", [cls.up], path_prefix="/slow", timeouts={"first_byte": "30s"}),
                        rig.route("all", [cls.up], "all-up")],
             timeouts={"half_close": "10s"})))
 

@@ -44,7 +44,7 @@ class Http2UpstreamTest(rig.FleetTest):
         node = [f"127.0.0.1:{port}" for port in ports]
         routes = [
             rig.route("scripted", [cls.scripted], path_prefix="/scripted", upstream_options=HTTP2,
-                      timeouts={"request": "3s"}),
+                      timeouts={"first_byte": "3s"}),
             rig.route("narrow", [cls.narrow], path_prefix="/narrow", upstream_options=HTTP2),
             rig.route("few", [cls.few], path_prefix="/few",
                       upstream_options={**HTTP2, "keep_alive": {"requests": 3}}),
@@ -372,7 +372,7 @@ class Http2UpstreamTest(rig.FleetTest):
             thread.start()
         for change in range(10):
             for route in self.services[0]["routes"]:
-                route["timeouts"] = {"request": f"{3 + change % 2}s"}
+                route["timeouts"] = {"first_byte": f"{3 + change % 2}s"}
                 if route["name"] in ("clear", "tls"):
                     route["upstreams"][0]["timeouts"] = {"connect": f"{5 + change}s"}
             self.rig.apply(rig.document(*self.services))

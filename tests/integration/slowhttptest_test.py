@@ -100,9 +100,10 @@ class SlowHttpTest(rig.FleetTest):
                     self.assertIn("slowhttptest version", said)
                     self.assertNotRegex(said, r"service available:\s*NO")
                     if failure:
+                        # One that has not begun yet when its time is over is closed in silence.
                         self.assertGreaterEqual(
                             self.count("sluice_failures_total", secure, code=failure) - failed,
-                            CONNECTIONS)
+                            0.95 * CONNECTIONS)
                     if not rig.SANITIZER:
                         self.assertLess(largest - resident, RSS_GROWTH_KIB_MAX)
 

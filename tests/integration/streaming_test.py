@@ -50,7 +50,7 @@ class StreamingTest(rig.FleetTest):
         cls.stalling = r.upstream(on_request=cls.stall)
         http2 = {"protocol": "http2"}
         # Silence ends an exchange early, except where it is the upstream's turn to answer.
-        patient, impatient = {"request": "60s", "idle": "60s"}, {"request": "60s", "idle": SHORT}
+        patient, impatient = {"first_byte": "60s", "idle": "60s"}, {"first_byte": "60s", "idle": SHORT}
         routes = [
             rig.route("stall", [cls.stalling], path_prefix="/stall", timeouts=impatient),
             rig.route("poll-h2", [cls.new], path_prefix="/h2/poll", timeouts=impatient,

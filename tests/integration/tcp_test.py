@@ -384,7 +384,7 @@ class TcpTest(rig.FleetTest):
 
     def test_what_is_http_is_refused_in_its_place(self):
         document = rig.document(rig.service(self.rig.port(), [
-            {"name": "r", "path_prefix": "/x", "timeouts": {"request": "3s"},
+            {"name": "r", "path_prefix": "/x", "timeouts": {"first_byte": "3s"},
              "upstreams": [{"name": "u", "nodes": [{"addr": "127.0.0.1:1"}]}]}],
             name="db", protocol="tcp", limits={"body_bytes": 5}, trusted_proxies=["10.0.0.0/8"],
             timeouts={"keep_alive": "3s"}))
@@ -395,7 +395,7 @@ class TcpTest(rig.FleetTest):
         for key in ("trusted_proxies", "timeouts.keep_alive", "limits.body_bytes"):
             self.assertIn(f"services[0].{key}", out)
         self.assertIn("protocol: tcp; remove it", out)
-        self.assertIn("'tunnel' is what counts there", out)
+        self.assertIn("'connect' and 'tunnel' are what counts there", out)
 
     def test_sluicectl_shows_the_protocol(self):
         self.assertIn("tcp", self.rig.ctl("get", "services").stdout)

@@ -176,16 +176,17 @@ Text RoutesText(const ConfigView& config, bool wide) {
     for (int i = 0; i < routes.routes_size(); ++i) {
       const v1::Route& route = routes.routes(i);
       const v1::Forward& forward = route.forward();
-      table.AddRow({routes.service(), fmt::format("{}", i + 1), route.name(),
-                    route.host().empty() ? "*" : route.host(),
-                    route.path_prefix().empty() ? "*" : route.path_prefix(), ActionText(route),
-                    forward.strip_prefix(), forward.host_rewrite(),
-                    route.has_forward() ? Limit(forward.timeouts().request_ms(),
-                                                FormatLatency(forward.timeouts().request_ms()))
-                                        : "",
-                    route.has_forward()
-                        ? fmt::format("{}", forward.attempts() == 0 ? 3 : forward.attempts())
-                        : ""});
+      table.AddRow(
+          {routes.service(), fmt::format("{}", i + 1), route.name(),
+           route.host().empty() ? "*" : route.host(),
+           route.path_prefix().empty() ? "*" : route.path_prefix(), ActionText(route),
+           forward.strip_prefix(), forward.host_rewrite(),
+           route.has_forward() ? Limit(forward.timeouts().first_byte_ms(),
+                                       FormatLatency(forward.timeouts().first_byte_ms()))
+                               : "",
+           route.has_forward()
+               ? fmt::format("{}", forward.retry().attempts() == 0 ? 3 : forward.retry().attempts())
+               : ""});
     }
   }
   return table.empty() ? Text().Line("No routes.") : table.ToText();

@@ -63,7 +63,7 @@ class Sluice(Adapter):
         return os.path.join(self.dir, "sluice.yaml")
 
     def forward(self, name, prefix, port):
-        route = {"name": name, "timeouts": {"request": HOUR, "idle": HOUR},
+        route = {"name": name, "timeouts": {"first_byte": HOUR, "idle": HOUR},
                  "upstreams": [{"name": f"up-{port}"}]}
         if prefix:
             route["path_prefix"] = prefix

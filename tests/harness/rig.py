@@ -25,6 +25,7 @@ import h1         # noqa: E402
 import h2_upstream  # noqa: E402
 import nginx      # noqa: E402
 import ports      # noqa: E402
+import process    # noqa: E402
 import upstream   # noqa: E402
 import waiting    # noqa: E402
 import yamlish    # noqa: E402
@@ -76,6 +77,12 @@ class Rig:
         server = h2_upstream.H2Upstream(self.port(), **options)
         self.parts.append(server)
         return server
+
+    def program(self, name, *argv, expect=(0, -15)):
+        """Some other program, in the foreground."""
+        started = process.Process(argv, self.dir, name, expect=expect)
+        self.parts.append(started)
+        return started.start()
 
     def cert(self, name, names=(), **options):
         return certs.Certificate(self.dir, name, names, **options)

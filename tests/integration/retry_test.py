@@ -29,7 +29,7 @@ class RetryTest(rig.FleetTest):
             return rig.route(name, cls.both, "both", turn, path_prefix="/" + name, **options)
         r.apply(rig.document(rig.service(cls.port, [
             to_both("default"),
-            to_both("all", retry={"attempts": 3, "on": EVERYTHING}, timeouts={"first_byte": "300ms"}),
+            to_both("all", retry={"on": EVERYTHING}, timeouts={"first_byte": "300ms"}),
             to_both("posts", retry={"on": EVERYTHING, "non_idempotent": True}),
             to_both("never", retry={"on": []}),
             to_both("once", retry={"attempts": 1, "on": EVERYTHING}),
@@ -37,9 +37,10 @@ class RetryTest(rig.FleetTest):
             to_both("total", retry={"on": EVERYTHING, "attempts": 8},
                     timeouts={"per_try": "300ms", "request": "700ms"}),
             to_both("length", timeouts={"request": "700ms"}),
-            to_both("slow", retry={"on": EVERYTHING, "attempts": 2, "backoff": "1s", "backoff_max": "1s"}),
+            to_both("slow", retry={"on": EVERYTHING, "backoff": "1s", "backoff_max": "1s"}),
             rig.route("lone", [cls.one], "lone", path_prefix="/lone", retry={"on": EVERYTHING}),
-            rig.route("half-dead", [cls.dead, cls.one], "half-dead", turn, path_prefix="/half-dead"),
+            rig.route("half-dead", [cls.dead, cls.one], "half-dead", turn,
+                      path_prefix="/half-dead"),
         ])))
 
     def setUp(self):
@@ -180,7 +181,7 @@ class RetryTest(rig.FleetTest):
         client.reset()
         record = self.proxy.wait_record(lambda r: r["path"] == "/slow/left")
         self.assertIn((record["failure"], record["attempts"]),
-                      (("client_gone", 1), ("client_gone", 2)))
+                      [("client_gone", n) for n in (1, 2, 3)])
 
     # --- The budget.
     def test_an_upstream_in_trouble_gets_little_more(self):

@@ -154,6 +154,8 @@ void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors
              &errors);
   CheckRange("circuit_breaker.retry_budget_percent",
              cluster.circuit_breaker().retry_budget_percent(), 0, 100, &errors);
+  AddProblem("circuit_breaker.pending_timeout_ms",
+             DurationProblem(cluster.circuit_breaker().pending_timeout_ms()), &errors);
   CheckRange("panic_threshold_percent", cluster.panic_threshold_percent(), 0, 100, &errors);
 }
 

@@ -219,12 +219,41 @@ constexpr Block kKeepAlive = {.title = "upstreams[].keep_alive",
                               .keys = kKeepAliveKeys};
 
 constexpr Key kCircuitBreakerKeys[] = {
+    {.name = "requests",
+     .kind = KeyKind::kInteger,
+     .doc = "Requests under way at a time, from one proxy; 0 means no limit. Over HTTP/1.1 and in "
+            "tcp services each has a connection of its own.",
+     .example = "1000",
+     .field = "requests",
+     .initial = "0",
+     .max = UINT32_MAX},
+    {.name = "node_requests",
+     .kind = KeyKind::kInteger,
+     .doc = "The same for each node: a node that has as many is passed over.",
+     .example = "100",
+     .field = "endpoint_requests",
+     .initial = "0",
+     .max = UINT32_MAX},
+    {.name = "pending",
+     .kind = KeyKind::kInteger,
+     .doc = "Requests that wait for room, first come, first served. Those beyond get 503 at once.",
+     .example = "50",
+     .field = "pending",
+     .initial = "100",
+     .max = 1'000'000},
+    {.name = "pending_timeout",
+     .kind = KeyKind::kDuration,
+     .doc = "How long they wait; beyond it: 503. 0s means no limit.",
+     .example = "500ms",
+     .field = "pending_timeout_ms",
+     .initial = "1s",
+     .max = kDayMs},
     {.name = "retry_budget_percent",
      .kind = KeyKind::kInteger,
-     .doc =
-         "How many of a worker's requests under way may be retries; three at a time always may. "
-         "Beyond it a failed try is the last. After a `connect_failure` nothing was acted on, and "
-         "the next try is not counted.",
+     .doc = "Retries, in percent of the requests, and ten a second, per worker; 0: none. What is "
+            "not used is saved up to as many as requests are under way (ten at least), for a node "
+            "that dies with many. Beyond it a failed try is the last. After a `connect_failure` "
+            "nothing was acted on, and the next try is not counted.",
      .example = "20",
      .field = "retry_budget_percent",
      .initial = "20",
@@ -323,7 +352,7 @@ constexpr Key kUpstreamKeys[] = {
     {.name = "circuit_breaker",
      .kind = KeyKind::kBlock,
      .doc = "How much an upstream in trouble is asked for.",
-     .example = "{retry_budget_percent: 10}",
+     .example = "{node_requests: 100}",
      .field = "circuit_breaker",
      .block = &kCircuitBreaker},
     {.name = "panic_threshold_percent",

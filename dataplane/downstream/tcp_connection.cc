@@ -9,6 +9,7 @@
 #include "dataplane/exchange/incoming_request.h"
 #include "dataplane/exchange/request_id.h"
 #include "dataplane/tls/client_hello.h"
+#include "dataplane/upstream/await_room.h"
 #include "dataplane/upstream/connector.h"
 
 namespace sluice::downstream {
@@ -137,10 +138,21 @@ io::Task<Failure> TcpConnection::Connect() {
   Failure last = Failure::kNone;
   for (;;) {
     ++attempts_;
-    const int endpoint = cluster_->Pick(hash, tried);
+    int endpoint = cluster_->Enter(hash, tried, false, &load_);
+    if (endpoint == upstream::Cluster::kNoRoom) {
+      const upstream::RoomWanted wanted{
+          .cluster = *cluster_,
+          .hash = hash,
+          .tried = tried,
+          .timer = timer_,
+          .limit = cluster_->spec().admission->limits().pending_timeout,
+          .client = stream_.socket().peer()};
+      const Failure failure =
+          co_await upstream::AwaitRoom(context_.reactor, wanted, &load_, &endpoint);
+      if (failure != Failure::kNone && failure != Failure::kNoEndpoint) co_return failure;
+    }
     if (endpoint < 0) co_return last != Failure::kNone ? last : Failure::kNoEndpoint;
     endpoint_ = endpoint;
-    load_ = upstream::Cluster::Load(*cluster_, endpoint_);
     upstream::ConnectOutcome outcome =
         co_await upstream::Connect(context_.reactor, *cluster_, endpoint_, tls::Alpn::kNone,
                                    timeout, timer_, &stream_.socket().peer(), ends);
@@ -150,6 +162,7 @@ io::Task<Failure> TcpConnection::Connect() {
       co_return Failure::kNone;
     }
     last = outcome.failure;
+    load_ = {};
     tried.Add(static_cast<uint32_t>(endpoint_));
     if (last == Failure::kClientGone || attempts_ >= route_->retry.attempts_max) co_return last;
     cluster_->stats().retries_total.Add();

@@ -3,6 +3,7 @@
 
 #include "dataplane/exchange/exchange.h"
 #include "dataplane/exchange/upstream_head.h"
+#include "dataplane/upstream/await_room.h"
 
 namespace sluice::exchange {
 
@@ -48,19 +49,40 @@ io::Task<Failure> Exchange::Attempt() {
   const io::Millis per_try = route_->per_try_timeout;
   try_deadline_micros_ =
       per_try.count() == 0 ? 0 : context_.reactor.now_micros() + io::Micros(per_try).count();
-  endpoint_ = cluster_->Pick(hash_, tried_);
-  if (endpoint_ < 0 && !tried_.empty()) {
-    // All have been tried: from the first again.
-    tried_.Clear();
-    endpoint_ = cluster_->Pick(hash_, tried_);
-  }
-  if (endpoint_ < 0) co_return Failure::kNoEndpoint;
-  load_ = upstream::Cluster::Load(*cluster_, endpoint_);
-  Failure failure = co_await ObtainConnection();
+  Failure failure = PickEndpoint();
+  if (failure == Failure::kUpstreamOverflow) failure = co_await AwaitRoom();
+  if (failure != Failure::kNone) co_return failure;
+  failure = co_await ObtainConnection();
   if (failure != Failure::kNone) co_return failure;
   failure = co_await SendRequest();
   if (failure != Failure::kNone) co_return failure;
   co_return co_await ReceiveHead();
+}
+
+Failure Exchange::PickEndpoint() {
+  endpoint_ = cluster_->Enter(hash_, tried_, false, &load_);
+  if (endpoint_ == upstream::Cluster::kNoEndpoint && !tried_.empty()) {
+    // All have been tried: from the first again.
+    tried_.Clear();
+    endpoint_ = cluster_->Enter(hash_, tried_, false, &load_);
+  }
+  if (endpoint_ >= 0) return Failure::kNone;
+  const bool full = endpoint_ == upstream::Cluster::kNoRoom;
+  return full ? Failure::kUpstreamOverflow : Failure::kNoEndpoint;
+}
+
+io::Task<Failure> Exchange::AwaitRoom() {
+  const io::Millis patience = cluster_->spec().admission->limits().pending_timeout;
+  const upstream::RoomWanted wanted{.cluster = *cluster_,
+                                    .hash = hash_,
+                                    .tried = tried_,
+                                    .timer = timer_,
+                                    .limit = Within(patience),
+                                    .client = responder_->client()};
+  const Failure failure =
+      co_await upstream::AwaitRoom(context_.reactor, wanted, &load_, &endpoint_);
+  co_return failure == Failure::kUpstreamOverflow&& PastDeadline() ? Failure::kUpstreamTimeout
+                                                                   : failure;
 }
 
 // The head, and a body that is already here as a whole. The rest is pumped beside what follows.

@@ -57,6 +57,8 @@ class Exchange {
   io::Task<http::Failure> Forward();
   http::Failure BeginGrpc();
   io::Task<http::Failure> Attempt();
+  http::Failure PickEndpoint();
+  io::Task<http::Failure> AwaitRoom();
   io::Task<http::Failure> SendRequest();
   io::Task<http::Failure> SendByH1();
   io::Task<http::Failure> SendByH2();
@@ -142,7 +144,6 @@ class Exchange {
   // Set while forwarding.
   upstream::Cluster* cluster_ = nullptr;
   upstream::Cluster::Load load_;
-  upstream::Cluster::Retry retry_;
   upstream::TriedEndpoints tried_;
   // The upstream side of the present attempt: one of these two.
   upstream::H1Client client_side_;

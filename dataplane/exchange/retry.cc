@@ -51,14 +51,12 @@ bool Exchange::TakeRetry(RetryCondition condition) {
 
 bool Exchange::TakeRetry() {
   tried_.Add(static_cast<uint32_t>(endpoint_));
-  retry_ = {};  // Where this was a retry already, it is over.
   // What nobody has acted on costs nobody anything when it is sent elsewhere.
   if (retry_at_once_) {
     cluster_->stats().retries_total.Add();
     return true;
   }
-  retry_ = cluster_->TakeRetry();
-  return static_cast<bool>(retry_);
+  return cluster_->TakeRetry();
 }
 
 // Closed by the upstream just as it was taken from the pool; the endpoint may be well.

@@ -65,6 +65,7 @@ StatusCode StatusOfFailure(Failure failure) {
     case Failure::kUpstreamMalformed:
       return StatusCode::kInternal;
     case Failure::kNoEndpoint:
+    case Failure::kUpstreamOverflow:
     case Failure::kOverloaded:
     case Failure::kDraining:
     case Failure::kConnectFailed:

@@ -49,6 +49,7 @@ TEST(GrpcStatusTest, FailuresThatTellAStatus) {
       {Failure::kClientGone, StatusCode::kCancelled},
       {Failure::kNoRoute, StatusCode::kUnimplemented},
       {Failure::kNoEndpoint, StatusCode::kUnavailable},
+      {Failure::kUpstreamOverflow, StatusCode::kUnavailable},
       {Failure::kConnectFailed, StatusCode::kUnavailable},
       {Failure::kConnectTimeout, StatusCode::kUnavailable},
       {Failure::kUpstreamReset, StatusCode::kUnavailable},

@@ -38,6 +38,8 @@ FailureTraits TraitsOf(Failure failure) {
       return {404, false, "no_route", "No route matches this request."};
     case Failure::kNoEndpoint:
       return {503, false, "no_endpoint", "No endpoint of the upstream is available."};
+    case Failure::kUpstreamOverflow:
+      return {503, false, "upstream_overflow", "The upstream has as many requests as it may."};
     case Failure::kOverloaded:
       return {503, true, "overloaded", "The proxy is overloaded."};
     case Failure::kDraining:

@@ -27,7 +27,8 @@ enum class Failure : uint8_t {
   kClientGone,
   // Ours.
   kNoRoute,
-  kNoEndpoint,  // Every endpoint unhealthy, or none.
+  kNoEndpoint,        // Every endpoint unhealthy, or none.
+  kUpstreamOverflow,  // As many requests under way and waiting as its circuit breaker allows.
   kOverloaded,
   kDraining,
   kInternal,

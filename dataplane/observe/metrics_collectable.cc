@@ -149,6 +149,8 @@ void AddCluster(const ClusterSums& cluster, Families* families) {
   families->Add(Metric::kUpstreamRetries, labels, cluster.retries_total);
   families->Add(Metric::kUpstreamRetriesRefused, labels, cluster.retries_refused_total);
   families->AddGauge(Metric::kUpstreamRequestsActive, labels, cluster.requests_active);
+  families->AddGauge(Metric::kUpstreamRequestsPending, labels, cluster.requests_pending);
+  families->Add(Metric::kUpstreamOverflows, labels, cluster.overflows_total);
 }
 
 void AddProcess(Families* families) {

@@ -33,6 +33,8 @@ enum class Metric : uint8_t {
   kUpstreamRetries,
   kUpstreamRetriesRefused,
   kUpstreamRequestsActive,
+  kUpstreamRequestsPending,
+  kUpstreamOverflows,
   kEndpointHealthy,
   kSnapshotRevision,
   kSnapshotAge,

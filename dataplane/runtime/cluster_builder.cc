@@ -58,6 +58,18 @@ const v1::Certificate* ClusterBuilder::FindCertificate(const std::string& name) 
   return nullptr;
 }
 
+std::shared_ptr<upstream::Admission> ClusterBuilder::AdmissionOf(const v1::Cluster& cluster) {
+  const v1::CircuitBreaker& breaker = cluster.circuit_breaker();
+  if (breaker.requests() == 0 && breaker.endpoint_requests() == 0) return nullptr;
+  const upstream::AdmissionLimits limits{
+      .requests = breaker.requests(),
+      .endpoint_requests = breaker.endpoint_requests(),
+      .pending = breaker.pending(),
+      .pending_timeout = io::Millis(breaker.pending_timeout_ms())};
+  return std::make_shared<upstream::Admission>(limits,
+                                               static_cast<size_t>(cluster.endpoints_size()));
+}
+
 std::string ClusterBuilder::IdentityOf(const v1::Cluster& cluster) const {
   std::string identity = cluster.SerializeAsString();
   if (!cluster.tls().client_certificate().empty()) {
@@ -112,6 +124,7 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
   }
   if (cluster.has_circuit_breaker()) {
     spec->retry_budget_percent = cluster.circuit_breaker().retry_budget_percent();
+    spec->admission = AdmissionOf(cluster);
   }
   spec->protocol = cluster.protocol();
   spec->proxy_header = upstream::ProxyHeaderOf(cluster);

@@ -21,6 +21,7 @@ class ClusterBuilder {
 
  private:
   const v1::Certificate* FindCertificate(const std::string& name) const;
+  static std::shared_ptr<upstream::Admission> AdmissionOf(const v1::Cluster& cluster);
   std::string IdentityOf(const v1::Cluster& cluster) const;
   std::shared_ptr<const tls::ClientContext> BuildTls(const v1::Cluster& cluster,
                                                      std::vector<v1::ResourceError>* errors) const;

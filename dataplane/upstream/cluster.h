@@ -23,8 +23,12 @@ class Cluster {
   const ClusterSpec& spec() const { return *spec_; }
   observe::ClusterStats& stats() { return stats_; }
 
-  // Index of an endpoint, or -1: none may be used.
-  int Pick(uint64_t hash, const TriedEndpoints& tried) { return balancer_.Pick(hash, tried); }
+  class Load;
+  static constexpr int kNoEndpoint = -1;  // None may be used.
+  static constexpr int kNoRoom = -2;      // The circuit breaker lets none pass at present.
+  // Index of an endpoint that takes a request, which `load` then counts there; or one of these.
+  // `waited`: AwaitRoom's.
+  int Enter(uint64_t hash, const TriedEndpoints& tried, bool waited, Load* load);
 
   Pool& pool(int endpoint) { return *pools_[static_cast<size_t>(endpoint)]; }
   PoolLimits pool_limits() const {
@@ -35,43 +39,29 @@ class Cluster {
   class Load {
    public:
     Load() = default;
-    Load(Cluster& cluster, int endpoint);
-    Load(Load&& other) noexcept : load_(std::exchange(other.load_, nullptr)) {
-      cluster_ = other.cluster_;
-    }
+    Load(Load&& other) noexcept
+        : cluster_(std::exchange(other.cluster_, nullptr)), endpoint_(other.endpoint_) {}
     Load& operator=(Load&& other) noexcept {
-      std::swap(load_, other.load_);
       std::swap(cluster_, other.cluster_);
+      std::swap(endpoint_, other.endpoint_);
       return *this;
     }
     ~Load();
 
    private:
-    EndpointLoad* load_ = nullptr;
+    friend class Cluster;
+    // Of room that was taken.
+    Load(Cluster& cluster, size_t endpoint);
+
     Cluster* cluster_ = nullptr;
+    size_t endpoint_ = 0;
   };
 
-  // The permission to try once more, for as long as the further try takes.
-  class Retry {
-   public:
-    Retry() = default;
-    explicit Retry(Cluster& cluster) : cluster_(&cluster) { ++cluster.retries_active_; }
-    Retry(Retry&& other) noexcept : cluster_(std::exchange(other.cluster_, nullptr)) {}
-    Retry& operator=(Retry&& other) noexcept {
-      std::swap(cluster_, other.cluster_);
-      return *this;
-    }
-    ~Retry() {
-      if (cluster_ != nullptr) --cluster_->retries_active_;
-    }
-    explicit operator bool() const { return cluster_ != nullptr; }
-
-   private:
-    Cluster* cluster_ = nullptr;
-  };
-  // Empty where the budget is used up: an upstream in trouble must not get more of what troubles
-  // it.
-  Retry TakeRetry();
+  // --- The retry budget: an upstream in trouble must not get much more of what troubles it.
+  // For each request, whatever its number of tries.
+  void EarnRetries(int64_t now_micros);
+  // False where the budget is used up.
+  bool TakeRetry();
 
  private:
   std::shared_ptr<const ClusterSpec> spec_;
@@ -79,7 +69,9 @@ class Cluster {
   std::vector<EndpointLoad> loads_;  // The balancer looks at them.
   std::vector<std::shared_ptr<Pool>> pools_;
   Balancer balancer_;
-  uint32_t requests_active_ = 0, retries_active_ = 0;
+  uint32_t requests_active_ = 0;
+  uint64_t retry_budget_;  // In hundredths of a retry.
+  int64_t earned_micros_ = 0;
 };
 
 }  // namespace sluice::upstream

@@ -43,7 +43,8 @@ Server::Server(boost::asio::io_context& context, ServerOptions options,
                OnHealthChange on_health_change)
     : context_(context),
       options_(std::move(options)),
-      health_(context, std::move(on_health_change)),
+      health_(context, on_health_change),
+      outliers_(context, std::move(on_health_change)),
       rotation_(context),
       shutdown_poll_(context) {
   if (options_.workers > 0) StartWorkers(0);
@@ -94,6 +95,7 @@ std::vector<v1::ResourceError> Server::Prepare(config::ParsedSnapshot parsed,
   std::vector<v1::ResourceError> errors;
   const runtime::BuildContext build{.registry = registry_,
                                     .health = health_,
+                                    .outliers = outliers_,
                                     .ticket_keys = ticket_keys_,
                                     .previous = workers_->current()};
   auto runtime = runtime::BuildRuntime(build, parsed, version, &errors);

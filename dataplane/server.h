@@ -72,6 +72,7 @@ class Server final : public control::Dataplane {
   std::unique_ptr<observe::AccessLog> access_log_;  // Null until the workers run.
   tls::TicketKeys ticket_keys_;
   upstream::HealthMonitor health_;
+  upstream::OutlierMonitor outliers_;
   std::unique_ptr<worker::WorkerSet> workers_;  // Null until their number is known.
   std::shared_ptr<const runtime::RuntimeConfig> prepared_;
   std::vector<v1::CertificateStatus> prepared_certificates_, certificates_;

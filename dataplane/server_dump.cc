@@ -8,11 +8,9 @@ using nlohmann::json;
 
 json EndpointJson(const upstream::EndpointSpec& endpoint) {
   const upstream::EndpointHealth::Status status = endpoint.health->status();
-  json result = {{"address", endpoint.address},
-                 {"weight", endpoint.weight},
-                 {"healthy", status.healthy},
-                 {"reason", status.reason},
-                 {"since_unix_ms", status.since_unix_ms}};
+  json result = {{"address", endpoint.address}, {"weight", endpoint.weight},
+                 {"healthy", status.healthy},   {"ejected", status.ejected},
+                 {"reason", status.reason},     {"since_unix_ms", status.since_unix_ms}};
   if (!endpoint.server_name.empty()) result["tls_server_name"] = endpoint.server_name;
   return result;
 }

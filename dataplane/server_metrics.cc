@@ -11,10 +11,25 @@ std::vector<observe::EndpointGauge> EndpointsOf(const Server& server) {
   if (server.current() == nullptr) return gauges;
   for (const auto& cluster : server.current()->clusters) {
     for (const upstream::EndpointSpec& endpoint : cluster->endpoints) {
-      gauges.push_back({cluster->name, endpoint.address, endpoint.health->healthy()});
+      gauges.push_back({cluster->name, endpoint.address, endpoint.health->healthy(),
+                        endpoint.health->ejected()});
     }
   }
   return gauges;
+}
+
+std::vector<observe::EjectionCount> EjectionsOf(const Server& server) {
+  std::vector<observe::EjectionCount> counts;
+  if (server.current() == nullptr) return counts;
+  for (const auto& cluster : server.current()->clusters) {
+    if (cluster->outliers == nullptr) continue;
+    for (size_t i = 0; i < static_cast<size_t>(upstream::OutlierReason::kCount); ++i) {
+      const auto reason = static_cast<upstream::OutlierReason>(i);
+      counts.push_back(
+          {cluster->name, std::string(NameOf(reason)), cluster->outliers->ejections_total(reason)});
+    }
+  }
+  return counts;
 }
 
 observe::SnapshotGauges SnapshotOf(const Server& server, const control::Activator& activator) {
@@ -33,6 +48,7 @@ observe::SnapshotGauges SnapshotOf(const Server& server, const control::Activato
 ServerMetrics::ServerMetrics(const Server& server, const control::Activator& activator)
     : collectable_(server.registry(),
                    {.endpoints = [&server] { return EndpointsOf(server); },
+                    .ejections = [&server] { return EjectionsOf(server); },
                     .snapshot = [&server, &activator] { return SnapshotOf(server, activator); },
                     .access_log_dropped = [&server] { return server.access_log_dropped(); },
                     .build_version = std::string(base::Version())}) {}

@@ -156,6 +156,18 @@ void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors
              cluster.circuit_breaker().retry_budget_percent(), 0, 100, &errors);
   AddProblem("circuit_breaker.pending_timeout_ms",
              DurationProblem(cluster.circuit_breaker().pending_timeout_ms()), &errors);
+  if (cluster.has_outlier_detection()) {
+    const v1::OutlierDetection& outliers = cluster.outlier_detection();
+    for (const auto& [field, milliseconds] : {std::pair{"interval_ms", outliers.interval_ms()},
+                                              {"base_ejection_ms", outliers.base_ejection_ms()},
+                                              {"max_ejection_ms", outliers.max_ejection_ms()}}) {
+      const std::string at = fmt::format("outlier_detection.{}", field);
+      if (milliseconds == 0) errors.Add(at, "0 is no time; give 100 ms at least");
+      AddProblem(at, DurationProblem(milliseconds), &errors);
+    }
+    CheckRange("outlier_detection.max_ejected_percent", outliers.max_ejected_percent(), 0, 99,
+               &errors);
+  }
   CheckRange("panic_threshold_percent", cluster.panic_threshold_percent(), 0, 100, &errors);
 }
 

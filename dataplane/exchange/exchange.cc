@@ -81,6 +81,7 @@ io::Task<Failure> Exchange::Forward() {
   Failure last = Failure::kNone;
   for (;;) {
     const Failure failure = co_await Attempt();
+    NoteOutcome(failure);
     if (failure == Failure::kNone && !MayRetryResponse()) break;
     // Nobody is left to try: what the last one did tells more.
     if (failure == Failure::kNoEndpoint && last != Failure::kNone) co_return last;
@@ -100,6 +101,7 @@ io::Task<Failure> Exchange::Forward() {
   const bool request_complete = request_sent_ && pump_.done();
   StopPump();
   if (failure != Failure::kNone) {
+    NoteOutcome(failure);
     AbortUpstream(failure);
     co_return failure;
   }

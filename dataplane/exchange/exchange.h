@@ -90,6 +90,9 @@ class Exchange {
   bool TakeRetry();
   io::Task<http::Failure> BackOff();
 
+  // --- Judging endpoints (outcome.cc).
+  void NoteOutcome(http::Failure failure);
+
   // --- Connections (obtain.cc).
   io::Task<http::Failure> ObtainConnection();
   io::Task<http::Failure> ObtainOwn();

@@ -166,12 +166,19 @@ void AddProcess(Families* families) {
 void AddSources(const MetricsSources& sources, Families* families) {
   if (sources.endpoints) {
     // Two checks of one node, while configurations change: a series may be there only once.
-    std::map<std::pair<std::string, std::string>, bool> healthy;
-    for (const EndpointGauge& gauge : sources.endpoints()) {
-      healthy[{gauge.upstream, gauge.endpoint}] = gauge.healthy;
+    std::map<std::pair<std::string, std::string>, EndpointGauge> endpoints;
+    for (EndpointGauge& gauge : sources.endpoints()) {
+      endpoints[{gauge.upstream, gauge.endpoint}] = std::move(gauge);
     }
-    for (const auto& [names, value] : healthy) {
-      families->Add(Metric::kEndpointHealthy, {names.first, names.second}, value ? 1.0 : 0.0);
+    for (const auto& [names, gauge] : endpoints) {
+      const LabelValues labels = {names.first, names.second};
+      families->Add(Metric::kEndpointHealthy, labels, gauge.healthy ? 1.0 : 0.0);
+      families->Add(Metric::kEndpointEjected, labels, gauge.ejected ? 1.0 : 0.0);
+    }
+  }
+  if (sources.ejections) {
+    for (const EjectionCount& count : sources.ejections()) {
+      families->Add(Metric::kUpstreamEjections, {count.upstream, count.reason}, count.total);
     }
   }
   if (sources.snapshot) {

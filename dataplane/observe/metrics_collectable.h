@@ -17,6 +17,13 @@ struct EndpointGauge {
   std::string upstream;
   std::string endpoint;
   bool healthy = true;
+  bool ejected = false;
+};
+
+struct EjectionCount {
+  std::string upstream;
+  std::string reason;
+  uint64_t total = 0;
 };
 
 struct SnapshotGauges {
@@ -29,6 +36,7 @@ struct SnapshotGauges {
 // out.
 struct MetricsSources {
   std::function<std::vector<EndpointGauge>()> endpoints;
+  std::function<std::vector<EjectionCount>()> ejections;
   std::function<SnapshotGauges()> snapshot;
   std::function<uint64_t()> access_log_dropped;
   std::string build_version;

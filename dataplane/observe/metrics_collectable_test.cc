@@ -26,6 +26,10 @@ MetricsSources AllSources() {
                                                   {"backend", "10.0.0.2:80", true},
                                                   {"backend", "10.0.0.2:80", false}};
               },
+          .ejections =
+              [] {
+                return std::vector<EjectionCount>{{"backend", "latency", 2}};
+              },
           .snapshot =
               [] {
                 return SnapshotGauges{42, 1.5, 0.25};

@@ -36,6 +36,8 @@ enum class Metric : uint8_t {
   kUpstreamRequestsPending,
   kUpstreamOverflows,
   kEndpointHealthy,
+  kEndpointEjected,
+  kUpstreamEjections,
   kSnapshotRevision,
   kSnapshotAge,
   kSnapshotApply,

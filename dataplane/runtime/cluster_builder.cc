@@ -136,6 +136,7 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
   }
   const std::string transport =
       spec->tls == nullptr ? "" : base::Sha256(cluster.tls().SerializeAsString() + spec->identity);
+  std::vector<std::shared_ptr<upstream::EndpointHealth>> healths;
   for (int i = 0; i < cluster.endpoints_size(); ++i) {
     const v1::Endpoint& source = cluster.endpoints(i);
     upstream::EndpointSpec& endpoint = spec->endpoints.emplace_back();
@@ -157,7 +158,9 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
                         v1::UpstreamProtocol_Name(cluster.protocol());
     // Connections from before the header was asked for have none.
     if (spec->proxy_header != proxyproto::HeaderVersion::kNone) endpoint.pool_key += "\nproxy";
+    healths.push_back(endpoint.health);
   }
+  spec->outliers = context_.outliers.Watch(cluster, std::move(healths));
   return spec;
 }
 

@@ -11,12 +11,14 @@
 #include "dataplane/runtime/runtime_config.h"
 #include "dataplane/tls/ticket_keys.h"
 #include "dataplane/upstream/health_monitor.h"
+#include "dataplane/upstream/outlier_monitor.h"
 
 namespace sluice::runtime {
 
 struct BuildContext {
   observe::Registry& registry;
   upstream::HealthMonitor& health;
+  upstream::OutlierMonitor& outliers;
   tls::TicketKeys& ticket_keys;
   const RuntimeConfig* previous;  // Null at first.
 };

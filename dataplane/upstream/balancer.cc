@@ -46,7 +46,7 @@ void Balancer::Refresh(uint64_t changes) {
   const auto count = static_cast<uint32_t>(endpoints_.size());
   usable_.clear();
   for (uint32_t i = 0; i < count; ++i) {
-    if (endpoints_[i].health->healthy()) usable_.push_back(i);
+    if (endpoints_[i].health->usable()) usable_.push_back(i);
   }
   if (uint64_t{100} * usable_.size() < uint64_t{panic_threshold_percent_} * count) {
     usable_.clear();

@@ -15,6 +15,7 @@
 #include "dataplane/upstream/admission.h"
 #include "dataplane/upstream/endpoint_health.h"
 #include "dataplane/upstream/hash_key.h"
+#include "dataplane/upstream/outlier_detector.h"
 #include "sluice/v1/cluster.pb.h"
 
 namespace sluice::upstream {
@@ -52,8 +53,9 @@ struct ClusterSpec {
   uint32_t idle_connections_max = 256;  // Per endpoint.
   uint32_t requests_max = 0;            // Per connection; 0: no limit.
   uint32_t panic_threshold_percent = 50;
-  std::shared_ptr<Admission> admission;  // Of all workers; null: no limit.
-  uint32_t retry_budget_percent = 20;    // Retries, of a worker's requests.
+  std::shared_ptr<Admission> admission;       // Of all workers; null: no limit.
+  std::shared_ptr<OutlierDetector> outliers;  // Of all workers; null: nobody is ejected.
+  uint32_t retry_budget_percent = 20;         // Retries, of a worker's requests.
   v1::UpstreamProtocol protocol = v1::UPSTREAM_PROTOCOL_HTTP1;
   // What connections begin with. Where they do, they belong to one client: none is kept.
   proxyproto::HeaderVersion proxy_header = proxyproto::HeaderVersion::kNone;

@@ -17,9 +17,27 @@ void EndpointHealth::Set(bool healthy, std::string reason, int64_t now_unix_ms) 
   changes_.fetch_add(1, std::memory_order_release);
 }
 
+void EndpointHealth::Eject(std::string reason, int64_t now_unix_ms, int64_t until_unix_ms) {
+  const std::lock_guard lock(mutex_);
+  ejection_reason_ = std::move(reason);
+  ejected_unix_ms_ = now_unix_ms;
+  ejected_until_unix_ms_ = until_unix_ms;
+  ejected_.store(true, std::memory_order_relaxed);
+  changes_.fetch_add(1, std::memory_order_release);
+}
+
+void EndpointHealth::Readmit(int64_t now_unix_ms) {
+  if (!ejected()) return;
+  const std::lock_guard lock(mutex_);
+  if (now_unix_ms < ejected_until_unix_ms_) return;
+  ejected_.store(false, std::memory_order_relaxed);
+  changes_.fetch_add(1, std::memory_order_release);
+}
+
 EndpointHealth::Status EndpointHealth::status() const {
   const std::lock_guard lock(mutex_);
-  return {healthy(), reason_, since_unix_ms_};
+  if (ejected()) return {false, true, ejection_reason_, ejected_unix_ms_};
+  return {healthy(), false, reason_, since_unix_ms_};
 }
 
 }  // namespace sluice::upstream

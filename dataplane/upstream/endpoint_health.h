@@ -1,5 +1,5 @@
-// Whether an endpoint may be used, as the last health checks tell. Shared by all workers, kept
-// across snapshots as long as the endpoint and its check stay the same.
+// Whether an endpoint may be used, as its last health checks and its answers to requests tell.
+// Shared by all workers, kept across snapshots as long as the endpoint and its check stay the same.
 #pragma once
 
 #include <atomic>
@@ -13,17 +13,31 @@ class EndpointHealth {
  public:
   explicit EndpointHealth(bool healthy) : healthy_(healthy) {}
 
-  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }  // Hot path.
+  // By its checks.
+  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+  // Taken out for some time for how it treated requests.
+  bool ejected() const { return ejected_.load(std::memory_order_relaxed); }
+  bool usable() const { return healthy() && !ejected(); }  // Hot path.
 
-  // Grows whenever any endpoint's health flips: what was computed from health is good until then.
-  // Hot path.
+  // Grows whenever it changes for any endpoint whether it is usable: what was computed from health
+  // is good until then. Hot path.
   static uint64_t Changes() { return changes_.load(std::memory_order_acquire); }
 
   // Control thread. `since_unix_ms` moves only when `healthy` differs from before, or at the first
   // call.
   void Set(bool healthy, std::string reason, int64_t now_unix_ms);
+
+  // Any thread. `until_unix_ms`: when Readmit takes it back.
+  void Eject(std::string reason, int64_t now_unix_ms, int64_t until_unix_ms);
+  // Control thread. Takes it back if its time is over.
+  void Readmit(int64_t now_unix_ms);
+  // How many times it was ejected lately; it decides for how long the next time will be. Any
+  // thread.
+  std::atomic<uint32_t>& ejections() { return ejections_; }
+
   struct Status {
-    bool healthy;
+    bool healthy;  // Usable.
+    bool ejected;
     std::string reason;
     int64_t since_unix_ms;
   };
@@ -33,9 +47,13 @@ class EndpointHealth {
   static std::atomic<uint64_t> changes_;
 
   std::atomic<bool> healthy_;
+  std::atomic<bool> ejected_{false};
+  std::atomic<uint32_t> ejections_{0};
   mutable std::mutex mutex_;  // Guards what people read, never the request path.
   std::string reason_;
   int64_t since_unix_ms_ = 0;
+  std::string ejection_reason_;
+  int64_t ejected_unix_ms_ = 0, ejected_until_unix_ms_ = 0;
 };
 
 }  // namespace sluice::upstream

@@ -1,0 +1,57 @@
+// What a try says of its endpoint.
+#include "dataplane/exchange/exchange.h"
+#include "dataplane/http/char_class.h"
+
+namespace sluice::exchange {
+
+using http::Failure;
+
+namespace {
+
+// UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS: what a 5xx is elsewhere.
+bool IsServersFault(std::string_view grpc_status) {
+  return grpc_status == "2" || grpc_status == "4" || grpc_status == "13" || grpc_status == "14" ||
+         grpc_status == "15";
+}
+
+bool IsFailedCall(const std::vector<http::Field>& fields) {
+  for (const http::Field& field : fields) {
+    if (http::EqualsIgnoreCase(field.name, "grpc-status")) return IsServersFault(field.value);
+  }
+  return false;
+}
+
+}  // namespace
+
+void Exchange::NoteOutcome(Failure failure) {
+  upstream::OutlierDetector* const outliers = cluster_->spec().outliers.get();
+  if (outliers == nullptr || endpoint_ < 0) return;
+  bool failed = true;
+  switch (failure) {
+    case Failure::kNone:
+      failed = memory_.response.status >= 500 || (grpc_ && IsFailedCall(memory_.response.fields));
+      break;
+    case Failure::kUpstreamReset:
+      // An upstream that says so has done nothing wrong.
+      if (IsStale(failure) || (upstream_ != nullptr && upstream_->refused())) return;
+      break;
+    case Failure::kConnectFailed:
+    case Failure::kConnectTimeout:
+    case Failure::kTlsFailed:
+    case Failure::kUpstreamMalformed:
+    case Failure::kUpstreamTimeout:
+    case Failure::kUpstreamBodyCut:
+    case Failure::kUpstreamBodyTimeout:
+      break;
+    default:
+      return;
+  }
+  const auto endpoint = static_cast<size_t>(endpoint_);
+  if (failed) {
+    outliers->Failed(endpoint, context_.reactor.unix_micros() / 1000);
+  } else {
+    outliers->Succeeded(endpoint, upstream_head_micros_);
+  }
+}
+
+}  // namespace sluice::exchange

@@ -12,8 +12,11 @@ function tell(line) {
 
 function serve(request, response) {
   const seen = {method: request.method, url: request.url, version: request.httpVersion,
-                headers: request.rawHeaders, bytes: 0, complete: false};
-  request.on('data', (piece) => { seen.bytes += piece.length; });
+                headers: request.rawHeaders, bytes: 0, body: '', complete: false};
+  request.on('data', (piece) => {
+    seen.bytes += piece.length;
+    seen.body += piece.toString('latin1');
+  });
   request.on('end', () => {
     seen.complete = request.complete;
     seen.trailers = request.rawTrailers;
@@ -33,7 +36,7 @@ server.on('checkContinue', (request, response) => {
 server.on('checkExpectation', serve);
 for (const event of ['upgrade', 'connect']) {
   server.on(event, (request, socket) => {
-    tell({method: request.method, url: request.url, headers: request.rawHeaders, bytes: 0,
+    tell({method: request.method, url: request.url, headers: request.rawHeaders, bytes: 0, body: '',
           switched: event, complete: true});
     socket.destroy();
   });

@@ -34,7 +34,6 @@ EXTRAS = ("Expect: 100-continue", "Expect: 200-ok", "Upgrade: websocket", "Upgra
           "Keep-Alive: timeout=5", "Proxy-Connection: close", "Max-Forwards: 0")
 TRAILERS = ("X-Sum: a", "Host: b.test", "Content-Length: 5", "X A: b", "X-Sum : a",
             "Transfer-Encoding: chunked")
-BODIES = (b"hello", b"0\r\n\r\n", b"GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n")
 SHARP = b"\r\n\0 \t:;,/GETHTTP/1.10123456789abcdefx\xff"
 
 
@@ -42,11 +41,21 @@ def usually(random, plain, others, chance=0.12):
     return random.choice(others) if random.random() < chance else plain
 
 
-def chunked_body(random):
+def new_tag(random):
+    """Whose bytes these are: one of each connection."""
+    return f"~{random.randrange(1 << 32):08x}~"
+
+
+def bodies(tag):
+    return (b"hello", b"0\r\n\r\n", tag.encode(),
+            f"GET /smuggled{tag} HTTP/1.1\r\nHost: a.test\r\n\r\n".encode())
+
+
+def chunked_body(random, tag):
     out = b""
     for _ in range(random.randrange(3)):
         end = usually(random, "\r\n", ENDS, 0.05)
-        data = random.choice(("hello", "0\r\n\r\n", "GET /"))
+        data = random.choice(("hello", "0\r\n\r\n", "GET /", tag))
         size = usually(random, f"{len(data):x}", SIZES)
         out += (size + end + data + usually(random, "\r\n", ENDS, 0.05)).encode("utf-8")
     out += b"0\r\n"
@@ -55,21 +64,22 @@ def chunked_body(random):
     return out + b"\r\n"
 
 
-def request(random, number):
+def request(random, number, tag):
     """One request, with a fault here and there."""
     lines, body = [], b""
     has_body = random.random() < 0.6
     method = usually(random, random.choice(("POST", "PUT")) if has_body else "GET", METHODS)
-    target = usually(random, f"/r{number}", TARGETS)
+    target = usually(random, f"/r{number}{tag}", TARGETS)
     version = usually(random, "HTTP/1.1", VERSIONS, 0.06)
     lines.append(f"{method} {target} {version}")
+    lines.append(f"X-Tag: {tag}")
     if random.random() > 0.02:
         lines.append("Host: " + usually(random, "a.test", HOSTS, 0.08))
     if has_body and random.random() < 0.5:
-        body = chunked_body(random)
+        body = chunked_body(random, tag)
         lines.append("Transfer-Encoding: " + usually(random, "chunked", CODINGS))
     elif has_body:
-        body = random.choice((b"", *BODIES))
+        body = random.choice((b"", *bodies(tag)))
         lines.append("Content-Length: " + usually(random, str(len(body)), NUMBERS))
     if random.random() < 0.12:
         lines.append("Content-Length: " + random.choice(NUMBERS))
@@ -108,7 +118,8 @@ def mutate(random, data):
 
 def stream(random):
     """What one connection sends."""
-    data = b"".join(request(random, i) for i in range(random.choice((1, 1, 2, 3))))
+    tag = new_tag(random)
+    data = b"".join(request(random, i, tag) for i in range(random.choice((1, 1, 2, 3))))
     return mutate(random, data) if random.random() < 0.25 else data
 
 
@@ -122,14 +133,15 @@ H2_NAMES = ("x-a", "X-A", "x a", "x-a:", "", "x\r\ny", "x-a\x00", "transfer-enco
             "proxy-connection", ":path", ":method", ":fake", "cookie", "x:a")
 
 
-def h2_request(random, number, stream_id):
+def h2_request(random, number, stream_id, tag):
     """Frames of one stream."""
     has_body = random.random() < 0.5
-    body = random.choice(BODIES) if has_body else b""
+    body = random.choice(bodies(tag)) if has_body else b""
     fields = [(":method", usually(random, "POST" if has_body else "GET", METHODS)),
               (":scheme", usually(random, "http", ("https", "", "a b", "HTTP"), 0.04)),
               (":authority", usually(random, "a.test", HOSTS + H2_VALUES)),
-              (":path", usually(random, f"/r{number}", TARGETS + H2_TARGETS))]
+              (":path", usually(random, f"/r{number}{tag}", TARGETS + H2_TARGETS)),
+              ("x-tag", tag)]
     if random.random() < 0.05:
         fields.pop(random.randrange(len(fields)))
     for _ in range(random.choice((0, 0, 1, 2))):
@@ -156,5 +168,6 @@ def field(name, value):
 
 
 def h2_stream(random):
-    requests = [h2_request(random, i, 2 * i + 1) for i in range(random.choice((1, 2, 4)))]
+    tag = new_tag(random)
+    requests = [h2_request(random, i, 2 * i + 1, tag) for i in range(random.choice((1, 2, 4)))]
     return h2.PREFACE + h2.settings() + b"".join(requests)

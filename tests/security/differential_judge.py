@@ -9,6 +9,8 @@ BROKEN_OFF = {"bad_request", "body_too_large", "request_timeout", "head_too_larg
 CUT = {"HPE_INVALID_EOF_STATE", "ECONNRESET", "EPIPE"}
 
 
+TAG = re.compile(rb"~[0-9a-f]{8}~")
+
 # A method is any token (RFC 9110 section 9.1); node has a list.
 UNKNOWN_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^\r\n]* HTTP/1\.1\r\n(?:.*\r\n)*?"
                             r"X-Request-ID: ([^\r\n]*)\r\n")
@@ -49,9 +51,31 @@ def difference(record, seen):
     return None
 
 
-def problems(records, lines):
-    """`records`: the proxy's access log; `lines`: the parser's."""
+def foreign(seen, streams, owners):
+    """None, or which of the bytes no single connection has sent."""
+    body = seen["body"].encode("latin-1")
+    text = [seen["url"], *seen["headers"], *seen.get("trailers", ())]
+    tags = TAG.findall("\n".join(text).encode("latin-1", "replace") + b"\n" + body)
+    senders = {owners[tag] for tag in tags if tag in owners}
+    if len(senders) > 1:
+        return "bytes of several connections"
+    for sender in senders:
+        sent = streams[sender]
+        if fields_of(seen, "content-length"):
+            if body not in sent:
+                return f"a body that was not sent, {body!r}"
+        else:
+            rest = iter(sent)  # Chunks apart from one another, yet in their order.
+            if not all(byte in rest for byte in body):
+                return f"a body that was not sent, {body!r}"
+    return None
+
+
+def problems(records, lines, streams):
+    """`records`: the proxy's access log; `lines`: the parser's; `streams`: what was sent, one of
+    each connection."""
     found = []
+    owners = {tag: i for i, data in enumerate(streams) for tag in TAG.findall(data)}
     logged = {record["request_id"]: record for record in records}
     seen_by_id = collections.defaultdict(list)
     for line in lines:
@@ -71,7 +95,7 @@ def problems(records, lines):
         seen = seen_by_id[request_id]
         complete = [line for line in seen if line["complete"]]
         for line in seen:
-            what = difference(record, line)
+            what = difference(record, line) or foreign(line, streams, owners)
             if what:
                 found.append(f"{what}: {record} {line}")
         if len(complete) > record["attempts"]:

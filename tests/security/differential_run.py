@@ -75,7 +75,7 @@ class Site:
             lines += more_lines
             quiet = 0 if more or more_lines else quiet + 1
         passed = sum(not r["failure"] for r in records)
-        return judge.problems(records, lines), passed, len(records) - passed
+        return judge.problems(records, lines, streams), passed, len(records) - passed
 
 
 async def send_all(host, port, streams, http2):

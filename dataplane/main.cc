@@ -15,6 +15,7 @@
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/random.h"
+#include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/config/validate.h"
 #include "dataplane/admin/admin_server.h"
@@ -202,6 +203,9 @@ int Run(const ProxyOptions& options) {
     } else {
       base::LogError("a hot restart will not find this process: {}",
                      std::string(opened_socket.status().message()));
+    }
+    if (const absl::Status told = base::NotifyReady(); !told.ok()) {
+      base::LogWarn("{}", std::string(told.message()));
     }
     base::LogInfo("sluice-proxy {} runs as node {}", base::BuildInfo(), options.node_id);
   };

@@ -181,12 +181,48 @@ TEST_F(HandoverTest, AnEndingPredecessorSaysSo) {
   EXPECT_EQ(host_.completed, 0);
 }
 
-TEST_F(HandoverTest, AConnectionThatIsClosedIsToldOf) {
+// It closes without a word: only a process that has ended does so, and somebody has to serve.
+TEST_F(HandoverTest, APredecessorThatVanishesLeavesEverythingToTheSuccessor) {
+  predecessor_.reset();
+  const std::string path = directory_ + "/" + std::string(kHandoverSocketName);
+  std::filesystem::remove(path);
+  base::UniqueFd handle;
+  const std::string name = *ShortPath(directory_, kHandoverSocketName, &handle);
+  const base::UniqueFd listening(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, name.c_str(), sizeof address.sun_path - 1);
+  ASSERT_EQ(bind(listening.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(listening.get(), 1), 0);
+  std::thread vanishing([&] {
+    HandoverChannel channel(base::UniqueFd(accept(listening.get(), nullptr, nullptr)));
+    EXPECT_TRUE(channel.Receive(true).ok());
+    v1::HandoverMessage offer;
+    offer.mutable_offer()->set_node_id("a");
+    const base::UniqueFd lock = FakeHost::Null();
+    EXPECT_TRUE(channel.Send(offer, {lock.get()}).ok());
+  });
+  auto successor = Successor::Ask(successors_, directory_, "a");
+  vanishing.join();
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  std::optional<absl::Status> done;
+  (*successor)->Ready([&](const absl::Status& status) { done = status; });
+  RunUntil([&] { return done.has_value(); });
+  EXPECT_TRUE(done->ok()) << *done;
+}
+
+TEST_F(HandoverTest, MessagesHaveAGreatestSize) {
   int ends[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-  HandoverChannel alive{base::UniqueFd(ends[0])};
-  close(ends[1]);
-  EXPECT_TRUE(absl::IsUnavailable(alive.Receive(true).status()));
+  HandoverChannel left{base::UniqueFd(ends[0])}, right{base::UniqueFd(ends[1])};
+  const base::UniqueFd fd = FakeHost::Null();
+  v1::HandoverMessage message;
+  message.mutable_go();
+  EXPECT_TRUE(absl::IsResourceExhausted(left.Send(message, std::vector<int>(101, fd.get()))));
+  message.mutable_refusal()->set_reason(std::string(70'000, 'x'));
+  EXPECT_TRUE(absl::IsResourceExhausted(left.Send(message)));
+  ASSERT_TRUE(left.SendRefusal(std::string(70'000, 'x')).ok());  // Cut, so that it arrives.
+  EXPECT_TRUE(absl::IsAborted(right.Receive(true).status()));
 }
 
 TEST_F(HandoverTest, OneAtATime) {

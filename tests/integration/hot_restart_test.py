@@ -241,7 +241,49 @@ class HotRestartTest(rig.FleetTest):
         self.assertEqual(rig.http_get(self.proxy.admin, "/readyz")[0], 200)
         self.assertEqual(rig.http_get(self.proxy.metrics_address, "/metrics")[0], 200)
 
-    def test_8_without_a_predecessor_it_starts_as_usual(self):
+    def test_8_signals_and_the_service_manager(self):
+        # Before it has taken over a SIGTERM ends the new one only.
+        with load.Steady(self.proxy.host, self.port, threads=2) as steady:
+            for i in range(6):
+                new = self.successor(expect=(0, 1, -signal.SIGTERM))
+                time.sleep(0.005 * i)
+                new.signal(signal.SIGTERM)
+                code = new.wait()
+                if "handed over" in self.running.output():
+                    # It was the proxy already: then it drained, as asked.
+                    self.assertEqual(code, 0)
+                    self.assertEqual(self.running.wait(), 0)
+                    type(self).running = self.successor()
+                    rig.wait_for("it to serve", lambda: self.get("/", port=self.port))
+                else:
+                    self.assertNotEqual(code, 0)
+                    self.assert_serves()
+            self.assertEqual(steady.failures, [])
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            path = self.rig.path("notify")
+            manager.bind(path)
+            manager.settimeout(20)
+            old, new = self.restart(env={"NOTIFY_SOCKET": path})
+            self.assertEqual(manager.recv(200), b"READY=1\nMAINPID=%d" % new.pid)
+            self.assertEqual(old.wait(), 0)
+        # While the handover is at any stage the old one is asked to end: one of the two drains, and
+        # both end or one goes on serving.
+        old = self.running
+        new = self.successor(expect=(0, 1))
+        time.sleep(0.01)
+        old.signal(signal.SIGTERM)
+        self.assertEqual(old.wait(), 0)
+        rig.wait_for("the new one to serve or to give up",
+                     lambda: not new.running() or "took over" in new.output() or
+                     "an ordinary start" in new.output())
+        if new.running():
+            type(self).running = new
+        else:
+            self.assertEqual(new.proc.returncode, 1)
+            type(self).running = self.successor()
+        rig.wait_for("it to serve", lambda: self.get("/", port=self.port))
+
+    def test_9_without_a_predecessor_it_starts_as_usual(self):
         self.assertEqual(self.running.stop(), 0)
         with self.assertRaises(OSError):
             h1.Client(self.proxy.host, self.port)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """A new process takes the place of the running one: nothing is refused, cut or lost."""
+import concurrent.futures
 import os
 import signal
 import socket
@@ -145,6 +146,8 @@ class HotRestartTest(rig.FleetTest):
             # What says "end" once more finds it ending already.
             old.signal(signal.SIGTERM)
             echoes(b"still")
+            sock.sendall(b"\x88\x80\1\2\3\4")  # Close.
+            self.assertEqual(sock.recv(1), b"\x88")
         self.assertEqual(old.wait(), 0)
         self.assert_serves()
 
@@ -225,6 +228,40 @@ class HotRestartTest(rig.FleetTest):
             self.assert_serves()
         old, _ = self.restart()
         self.assertEqual(old.wait(), 0)
+
+    def test_6_a_successor_that_dies_with_the_sockets_in_its_hands(self):
+        """Deterministic, where test_5 leaves the moment to chance: after the offer."""
+        path = os.path.join(self.rig.proxies[0].state, "handover.sock")
+        with load.Steady(self.proxy.host, self.port, threads=2) as steady, \
+                traffic.new_connections(self.proxy.host, self.port) as fresh:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+                sock.settimeout(20)
+                sock.connect(path)
+                sock.send(b"\x08\x01\x12\x00")  # Protocol 1, a request.
+                handed = []
+                for _ in range(2):  # The offer, the sockets.
+                    _, fds, _, _ = socket.recv_fds(sock, 65536, 100)
+                    handed += fds
+                self.assertGreater(len(handed), 4)  # The lock, two services, admin, metrics.
+                # The configuration is held still as long as it lasts.
+                extra = rig.service(self.rig.port(), [rig.route("late", [self.up])], name="late")
+                document = rig.document(*self.services, extra, server={"drain_timeout_secs": 20})
+                with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    applied = pool.submit(self.rig.apply, document)
+                    time.sleep(0.5)
+                    self.assertFalse(applied.done())
+                    mark = steady.ok, fresh.done
+                    rig.wait_for("traffic", lambda: steady.ok > mark[0] + 100 and
+                                 fresh.done > mark[1] + 20)
+                    for fd in handed:
+                        os.close(fd)
+                    sock.close()
+                    applied.result(60)
+            mark = steady.ok, fresh.done
+            rig.wait_for("traffic", lambda: steady.ok > mark[0] + 100 and fresh.done > mark[1] + 20)
+        self.assertEqual((steady.failures, steady.refused, steady.closed_idle, fresh.failures),
+                         ([], 0, 0, []))
+        self.assert_node_is_sane()
 
     def test_7_what_changes_afterwards_reaches_the_new_one(self):
         old, new = self.restart()

@@ -1,4 +1,5 @@
 // sluice-proxy: wires the parts together and runs the control thread.
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -7,12 +8,14 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "common/base/clock.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/random.h"
+#include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/config/validate.h"
 #include "dataplane/admin/admin_server.h"
@@ -20,7 +23,9 @@
 #include "dataplane/control/admin_pages.h"
 #include "dataplane/control/control_client.h"
 #include "dataplane/control/snapshot_cache.h"
+#include "dataplane/hot_restart.h"
 #include "dataplane/options.h"
+#include "dataplane/restart/successor.h"
 #include "dataplane/server.h"
 #include "dataplane/server_metrics.h"
 
@@ -53,21 +58,56 @@ admin::AdminServerOptions AdminOptionsOf(const ProxyOptions& options) {
           .bind_host = options.bind_host};
 }
 
+// Null where nobody runs, and it is a start like any other.
+absl::StatusOr<std::unique_ptr<restart::Successor>> AskPredecessor(boost::asio::io_context& context,
+                                                                   const ProxyOptions& options) {
+  if (!options.hot_restart) return nullptr;
+  auto successor = restart::Successor::Ask(context, options.state_dir, options.node_id);
+  if (!absl::IsNotFound(successor.status())) return successor;
+  base::LogInfo("--hot-restart: {}, so this is an ordinary start",
+                std::string(successor.status().message()));
+  return nullptr;
+}
+
 int Run(const ProxyOptions& options) {
-  auto cache = control::SnapshotCache::Open(options.state_dir);
-  if (!cache.ok()) {
-    base::LogError("{}", std::string(cache.status().message()));
+  boost::asio::io_context context(1);
+  auto asked = AskPredecessor(context, options);
+  if (!asked.ok()) {
+    base::LogError("hot restart failed, the running proxy goes on: {}",
+                   std::string(asked.status().message()));
     return 1;
   }
+  const std::unique_ptr<restart::Successor> successor = *std::move(asked);
+  const auto fail = [&successor](const std::string& reason) {
+    if (successor == nullptr) {
+      base::LogError("{}", reason);
+    } else {
+      base::LogError("hot restart failed, the running proxy goes on: {}", reason);
+      successor->GiveUp(reason);
+    }
+    return 1;
+  };
+  auto opened = successor == nullptr
+                    ? control::SnapshotCache::Open(options.state_dir)
+                    : control::SnapshotCache::Adopt(options.state_dir,
+                                                    std::move(successor->handover().state_lock));
+  if (!opened.ok()) return fail(std::string(opened.status().message()));
+  std::optional<control::SnapshotCache> cache = *std::move(opened);
   std::string cache_problem;
   const auto cached = cache->Load(&cache_problem);
   if (!cache_problem.empty()) base::LogWarn("snapshot cache: {}", cache_problem);
   if (options.controllers.empty() && !cached.has_value()) {
-    base::LogError("nothing to serve: {} holds no snapshot; give --controller", options.state_dir);
-    return 1;
+    return fail(fmt::format("nothing to serve: {} holds no snapshot; give --controller",
+                            options.state_dir));
+  }
+  if (successor != nullptr &&
+      (!cached.has_value() || cached->version.root() != successor->handover().version.root())) {
+    return fail(fmt::format(
+        "{} does not hold the version that is served: see the running proxy's log for why it could "
+        "not be written (a full disk?)",
+        options.state_dir));
   }
 
-  boost::asio::io_context context(1);
   control::ControlClient* client_for_health = nullptr;
   Server server(context,
                 {.workers = options.workers,
@@ -101,16 +141,20 @@ int Run(const ProxyOptions& options) {
   answer_metrics = [&pages](const web::HttpRequest& request) {
     return pages.AnswerMetrics(request);
   };
+  if (successor != nullptr) AdoptHandover(successor->handover(), &server, &admin_server);
   if (const absl::Status status = admin_server.OpenFixed(); !status.ok()) {
-    base::LogError("{}", std::string(status.message()));
-    return 1;
+    return fail(std::string(status.message()));
   }
 
+  bool effective = false;
   if (cached.has_value()) {
     const auto errors = activator.Prepare(cached->resources, cached->version);
     if (errors.empty()) {
       base::LogInfo("serving version {} from {}", cached->version.revision(), options.state_dir);
-      activator.Commit(cached->version, [] {});
+      activator.Commit(cached->version, [&effective] { effective = true; });
+    } else if (successor != nullptr) {
+      return fail(
+          fmt::format("{}: {}", errors.front().resource().name(), errors.front().message()));
     } else if (options.controllers.empty()) {
       base::LogError("the cached snapshot cannot be served and there is no controller");
       return 1;
@@ -132,21 +176,57 @@ int Run(const ProxyOptions& options) {
         identity, activator, server,
         [&pages](const v1::Command& command) { return pages.Run(command); });
     client_for_health = client.get();
-    client->Start();
   }
-  base::LogInfo("sluice-proxy {} runs as node {}", base::BuildInfo(), options.node_id);
 
   boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
-  bool ending = false;
+  bool ending = false, handed = false;
+  bool taking_over = successor != nullptr, ready = false;
+  int exit_code = 0;
+  std::unique_ptr<restart::Predecessor> predecessor;
+  HotRestartHost host({.node_id = options.node_id,
+                       .server = server,
+                       .admin = admin_server,
+                       .activator = activator,
+                       .cache = cache,
+                       .client = client.get(),
+                       .on_handed = [&] {
+                         base::LogInfo("handed over to the new process; draining, then ending");
+                         handed = true;
+                         server.Shutdown([&context] { context.stop(); });
+                       }});
+  const auto begin = [&] {
+    admin_server.DropAdopted();
+    if (client != nullptr) client->Start();
+    auto opened_socket = restart::Predecessor::Open(context, options.state_dir, host);
+    if (opened_socket.ok()) {
+      predecessor = *std::move(opened_socket);
+    } else {
+      base::LogError("a hot restart will not find this process: {}",
+                     std::string(opened_socket.status().message()));
+    }
+    if (const absl::Status told = base::NotifyReady(); !told.ok()) {
+      base::LogWarn("{}", std::string(told.message()));
+    }
+    base::LogInfo("sluice-proxy {} runs as node {}", base::BuildInfo(), options.node_id);
+  };
   std::function<void()> await_signal = [&] {
     signals.async_wait([&](const boost::system::error_code& error, int signal) {
       if (error) return;
       if (signal == SIGHUP) {
         server.ReopenLogs();
+      } else if (handed && !ending) {
+        ending = true;  // It is doing so.
+      } else if (taking_over && !ending) {
+        ending = true;
+        if (!ready) {
+          exit_code = fail("asked to end before it had taken over");
+          context.stop();
+        }  // Else the answer, which is near, tells whose traffic it is to drain.
       } else if (ending) {
         _exit(0);  // Asked a second time: at once.
       } else {
         ending = true;
+        if (predecessor != nullptr) predecessor->Close("the running proxy is ending");
         base::LogInfo("draining, then ending");
         server.Shutdown([&context] { context.stop(); });
       }
@@ -154,15 +234,37 @@ int Run(const ProxyOptions& options) {
     });
   };
   await_signal();
+  if (successor == nullptr) {
+    begin();
+  } else {
+    // Everything that follows, such as signals and health checks, waits for no more than a moment.
+    while (!effective && !context.stopped()) context.run_one();
+    ready = effective;
+  }
+  if (ready) {
+    successor->Ready([&](const absl::Status& status) {
+      taking_over = false;
+      if (status.ok()) {
+        server.BeginAccepting();
+        base::LogInfo("took over from the running proxy");
+        begin();
+        if (std::exchange(ending, false)) raise(SIGTERM);
+        return;
+      }
+      exit_code = fail(std::string(status.message()));
+      context.stop();
+    });
+  }
   context.run();
 
+  predecessor.reset();
   client_for_health = nullptr;
   client.reset();
   server.Stop();
   context.restart();
   context.poll();  // What workers posted while they ended.
   base::LogInfo("ended");
-  return 0;
+  return exit_code;
 }
 
 }  // namespace

@@ -95,6 +95,9 @@ base::Flags::Outcome ParseProxyOptions(int argc, char** argv, ProxyOptions* opti
   flags.Text(
       "bind-host", &options->bind_host, "IP",
       "Replaces 0.0.0.0 and 127.0.0.1 in every address, so that a fleet fits on one machine.");
+  flags.Switch("hot-restart", &options->hot_restart,
+               "Takes over from the proxy that runs on --state-dir, which then drains and ends; no "
+               "request is lost. Starts as usual where none runs.");
   flags.Switch("insecure", &options->insecure, "Plain text to the controller; loopback only.");
   flags.Text("tls-cert", &options->tls_cert, "FILE", "This proxy's certificate (PEM).");
   flags.Text("tls-key", &options->tls_key, "FILE", "Its private key (PEM).");

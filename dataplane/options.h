@@ -17,6 +17,7 @@ struct ProxyOptions {
   std::map<std::string, std::string> labels;
   int workers = 0;  // 0: as the settings say, else one for each CPU.
   std::string bind_host;
+  bool hot_restart = false;
   bool insecure = false;
   std::string tls_cert, tls_key, tls_ca;
   std::string admin_address, metrics_address;

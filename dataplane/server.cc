@@ -92,6 +92,7 @@ std::vector<v1::ResourceError> Server::Prepare(config::ParsedSnapshot parsed,
     base::LogWarn("server.worker_threads is {} now; {} workers run until this proxy is restarted",
                   configured, workers_->size());
   }
+  if (adopted_.has_value()) workers_->AdoptSockets(*std::exchange(adopted_, std::nullopt));
   std::vector<v1::ResourceError> errors;
   const runtime::BuildContext build{.registry = registry_,
                                     .health = health_,
@@ -143,6 +144,10 @@ void Server::SetDraining(bool draining) {
   if (const absl::Status status = workers_->SetDraining(draining); !status.ok()) {
     base::LogError("undrain: {}", View(status.message()));
   }
+}
+
+std::vector<worker::BoundSocket> Server::CopySockets() {
+  return workers_ == nullptr ? std::vector<worker::BoundSocket>() : workers_->CopySockets();
 }
 
 void Server::ReopenLogs() {

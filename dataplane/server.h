@@ -7,7 +7,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "dataplane/control/dataplane.h"
 #include "dataplane/runtime/runtime_builder.h"
@@ -42,6 +44,11 @@ class Server final : public control::Dataplane {
   nlohmann::json DumpConnections() const override;
   nlohmann::json DumpStats() const override;
 
+  // For a hot restart: see worker::WorkerSet. AdoptSockets before the first Prepare.
+  void AdoptSockets(worker::WorkerSet::SocketsByAddress sockets) { adopted_ = std::move(sockets); }
+  void BeginAccepting() { workers_->BeginAccepting(); }
+  std::vector<worker::BoundSocket> CopySockets();
+
   // SIGHUP.
   void ReopenLogs();
   // Drains, then calls `done` when the last connection has ended or the drain time is over.
@@ -73,7 +80,8 @@ class Server final : public control::Dataplane {
   tls::TicketKeys ticket_keys_;
   upstream::HealthMonitor health_;
   upstream::OutlierMonitor outliers_;
-  std::unique_ptr<worker::WorkerSet> workers_;  // Null until their number is known.
+  std::unique_ptr<worker::WorkerSet> workers_;                  // Null until their number is known.
+  std::optional<worker::WorkerSet::SocketsByAddress> adopted_;  // Until the first Prepare.
   std::shared_ptr<const runtime::RuntimeConfig> prepared_;
   std::vector<v1::CertificateStatus> prepared_certificates_, certificates_;
   uint64_t requests_at_commit_ = 0;

@@ -74,6 +74,8 @@ class HttpListener::Impl : public std::enable_shared_from_this<HttpListener::Imp
       : acceptor_(context), retry_timer_(context), handler_(std::move(handler)) {}
 
   absl::StatusOr<std::string> Open(const std::string& address);
+  absl::StatusOr<std::string> Adopt(base::UniqueFd socket);
+  int native_handle() { return acceptor_.native_handle(); }
   void Accept();
   void Close();
 
@@ -201,6 +203,25 @@ absl::StatusOr<std::string> HttpListener::Impl::Open(const std::string& address)
   return base::FormatAddress(acceptor_.local_endpoint(error).data());
 }
 
+absl::StatusOr<std::string> HttpListener::Impl::Adopt(base::UniqueFd socket) {
+  sockaddr_storage bound{};
+  socklen_t bytes = sizeof bound;
+  int listening = 0;
+  socklen_t option_bytes = sizeof listening;
+  if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &bytes) != 0 ||
+      getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &option_bytes) != 0) {
+    return base::ErrnoStatus(errno, "adopt a listening socket");
+  }
+  if (listening == 0 || (bound.ss_family != AF_INET && bound.ss_family != AF_INET6)) {
+    return absl::InvalidArgumentError("what was handed over is not a listening TCP socket");
+  }
+  beast::error_code error;
+  acceptor_.assign(bound.ss_family == AF_INET ? tcp::v4() : tcp::v6(), socket.get(), error);
+  if (error) return absl::UnavailableError(error.message());
+  [[maybe_unused]] const int owned = socket.Release();
+  return base::FormatAddress(acceptor_.local_endpoint(error).data());
+}
+
 void HttpListener::Impl::Accept() {
   acceptor_.async_accept(
       [self = shared_from_this()](const beast::error_code& error, tcp::socket socket) {
@@ -235,7 +256,9 @@ bool HttpListener::Impl::MakeRoom() {
 void HttpListener::Impl::Close() {
   closed_ = true;
   beast::error_code ignored;
-  acceptor_.close(ignored);
+  // Not close(): another process may have the socket too, and then only release() takes it out of
+  // this one's epoll set.
+  if (acceptor_.is_open()) base::UniqueFd(acceptor_.release(ignored)).Reset();
   retry_timer_.cancel();
   for (Connection* connection : connections_) {
     if (connection->idle()) connection->Close();
@@ -250,6 +273,17 @@ absl::StatusOr<std::unique_ptr<HttpListener>> HttpListener::Open(boost::asio::io
   impl->Accept();
   return std::unique_ptr<HttpListener>(new HttpListener(std::move(bound), std::move(impl)));
 }
+
+absl::StatusOr<std::unique_ptr<HttpListener>> HttpListener::Adopt(asio::io_context& context,
+                                                                  base::UniqueFd socket,
+                                                                  HttpHandler handler) {
+  auto impl = std::make_shared<Impl>(context, std::move(handler));
+  ASSIGN_OR_RETURN(std::string bound, impl->Adopt(std::move(socket)));
+  impl->Accept();
+  return std::unique_ptr<HttpListener>(new HttpListener(std::move(bound), std::move(impl)));
+}
+
+int HttpListener::native_handle() const { return impl_->native_handle(); }
 
 HttpListener::HttpListener(std::string bound_address, std::shared_ptr<Impl> impl)
     : bound_address_(std::move(bound_address)), impl_(std::move(impl)) {}

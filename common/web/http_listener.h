@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "common/base/file.h"
 
 namespace sluice::web {
 
@@ -45,12 +46,18 @@ class HttpListener {
   static absl::StatusOr<std::unique_ptr<HttpListener>> Open(boost::asio::io_context& context,
                                                             const std::string& address,
                                                             HttpHandler handler);
+  // As Open, with a socket that listens already, another process's for example.
+  static absl::StatusOr<std::unique_ptr<HttpListener>> Adopt(boost::asio::io_context& context,
+                                                             base::UniqueFd socket,
+                                                             HttpHandler handler);
   ~HttpListener();
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;
 
   // With the real port if 0 was asked for.
   const std::string& bound_address() const { return bound_address_; }
+  // The listening socket; a copy of it may be handed to another process.
+  int native_handle() const;
 
  private:
   class Impl;

@@ -1,5 +1,7 @@
 #include "dataplane/admin/admin_server.h"
 
+#include <fcntl.h>
+
 #include "common/base/address.h"
 #include "common/base/log.h"
 
@@ -54,9 +56,14 @@ web::HttpResponse AdminServer::Answer(const std::string& address,
 }
 
 absl::Status AdminServer::OpenInto(const std::string& address, Listeners* listeners) {
-  auto opened = web::HttpListener::Open(
-      context_, address,
-      [this, address](const web::HttpRequest& request) { return Answer(address, request); });
+  const auto answer = [this, address](const web::HttpRequest& request) {
+    return Answer(address, request);
+  };
+  const auto handed = adopted_.find(address);
+  auto opened = handed == adopted_.end()
+                    ? web::HttpListener::Open(context_, address, answer)
+                    : web::HttpListener::Adopt(context_, std::move(handed->second), answer);
+  if (handed != adopted_.end()) adopted_.erase(handed);
   if (!opened.ok()) return opened.status();
   (*listeners)[address] = *std::move(opened);
   return absl::OkStatus();
@@ -118,6 +125,20 @@ absl::Status AdminServer::Commit() {
     base::LogInfo("admin address: {}; metrics: {}", shown(admin_bound()), shown(metrics_bound()));
   }
   return status;
+}
+
+std::map<std::string, base::UniqueFd> AdminServer::CopySockets() const {
+  std::map<std::string, base::UniqueFd> copies;
+  for (const auto& [address, listener] : open_) {
+    copies[address] = base::UniqueFd(fcntl(listener->native_handle(), F_DUPFD_CLOEXEC, 0));
+  }
+  return copies;
+}
+
+void AdminServer::Close() {
+  Discard();
+  serving_ = {};
+  open_.clear();
 }
 
 absl::Status AdminServer::OpenFixed() {

@@ -41,6 +41,16 @@ class AdminServer {
   // Before the first snapshot: the addresses that do not depend on one.
   absl::Status OpenFixed();
 
+  // For a hot restart. Sockets by the address asked for (CopySockets of the other process); those
+  // that are wanted are used instead of being bound. Before the first Prepare or OpenFixed.
+  void AdoptSockets(std::map<std::string, base::UniqueFd> sockets) {
+    adopted_ = std::move(sockets);
+  }
+  void DropAdopted() { adopted_.clear(); }  // Those that nobody wanted.
+  std::map<std::string, base::UniqueFd> CopySockets() const;
+  // Lets nobody in any more; answers under way are finished.
+  void Close();
+
   // With the real port; empty when closed.
   std::string admin_bound() const { return BoundAddress(serving_.admin); }
   std::string metrics_bound() const { return BoundAddress(serving_.metrics); }
@@ -63,6 +73,7 @@ class AdminServer {
   boost::asio::io_context& context_;
   const AdminServerOptions options_;
   const web::HttpHandler admin_handler_, metrics_handler_;
+  std::map<std::string, base::UniqueFd> adopted_;
   Addresses serving_;
   Listeners open_;
 

@@ -60,8 +60,12 @@ class Activator {
   const std::deque<std::string>& last_errors();
   void NoteError(std::string error);
 
-  // For tests: returns when the disk has everything.
+  // False: a commit is under way.
+  bool settled() const { return effective_commit_ == commits_; }
+  // Returns when the disk has everything.
   void WaitUntilStored();
+  // Nothing is written any more; what waits is, first. The cache belongs to the caller again.
+  void ReleaseCache() { cache_.reset(); }
 
  private:
   void OnEffective(uint64_t commit, const v1::Version& version, int64_t started_micros);
@@ -70,7 +74,7 @@ class Activator {
 
   Dataplane& dataplane_;
   admin::AdminServer* const admin_;
-  const std::unique_ptr<CacheWriter> cache_;
+  std::unique_ptr<CacheWriter> cache_;  // Null: nothing is kept on disk.
   const ActivatorOptions options_;
   v1::Version active_version_, prepared_version_;
   snapshot::Resources active_, prepared_;

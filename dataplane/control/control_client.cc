@@ -67,7 +67,7 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
         welcome_timer_(context) {}
 
   void Connect() {
-    if (stopped_ || stream_ != nullptr || options_.controllers.empty()) return;
+    if (stopped_ || yielded_ || stream_ != nullptr || options_.controllers.empty()) return;
     live_->FreeFinished();
     address_ = options_.controllers[next_controller_ % options_.controllers.size()];
     auto channel = MakeChannel(options_, address_);
@@ -90,6 +90,18 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
     stopped_ = true;
     reconnect_timer_.cancel();
     GiveUpStream();
+  }
+
+  void SetPaused(bool paused) {
+    paused_ = paused;
+    if (paused || !held_.has_value()) return;
+    const v1::ControllerMessage message = *std::exchange(held_, std::nullopt);
+    OnMessage(message);
+  }
+
+  void YieldToSuccessor() {
+    yielded_ = true;
+    reconnect_timer_.cancel();
   }
 
   void WaitForStreams() { live_->WaitForNone(); }
@@ -157,6 +169,10 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
 
   void OnMessage(const v1::ControllerMessage& message) {
     if (session_ == nullptr) return;
+    if (paused_) {
+      held_ = message;
+      return;
+    }
     const bool was_welcomed = session_->welcomed();
     session_->OnMessage(message);
     if (!was_welcomed && session_->welcomed()) OnWelcomed();
@@ -198,6 +214,7 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
     report_timer_.cancel();
     welcome_timer_.cancel();
     session_.reset();
+    held_.reset();
     queue_.clear();
     queued_bytes_ = 0;
     overflowed_ = false;
@@ -205,7 +222,7 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
   }
 
   void Lost(const std::string& reason) {
-    if (stopped_) return;
+    if (stopped_ || yielded_) return;
     // Once per outage: the count of attempts is no news.
     if (!lost_logged_) {
       base::LogWarn("controller {}: {}; serving goes on, trying again", address_, reason);
@@ -218,7 +235,7 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
   }
 
   void ScheduleReconnect(milliseconds least) {
-    if (stopped_) return;
+    if (stopped_ || yielded_) return;
     reconnect_timer_.expires_after(least + backoff_.Next());
     reconnect_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       if (error) return;
@@ -274,6 +291,9 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
   bool writing_ = false;
   bool overflowed_ = false;
   bool stopped_ = false;
+  bool yielded_ = false;
+  bool paused_ = false;
+  std::optional<v1::ControllerMessage> held_;  // Came while paused_.
   bool lost_logged_ = false;
 };
 
@@ -290,6 +310,8 @@ ControlClient::~ControlClient() {
 
 void ControlClient::Start() { impl_->Connect(); }
 void ControlClient::Stop() { impl_->Stop(); }
+void ControlClient::SetPaused(bool paused) { impl_->SetPaused(paused); }
+void ControlClient::YieldToSuccessor() { impl_->YieldToSuccessor(); }
 void ControlClient::NotifyHealthChange(const v1::EndpointHealth& health) {
   impl_->NotifyHealthChange(health);
 }

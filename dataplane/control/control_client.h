@@ -47,6 +47,12 @@ class ControlClient {
 
   void Start();
   void Stop();
+  // Messages of the controller wait (one is held, the rest in HTTP/2's flow control) until it is
+  // called with false.
+  void SetPaused(bool paused);
+  // Another process is this node from now on: the stream stays until the controller ends it in
+  // favour of the other's, and is not opened again.
+  void YieldToSuccessor();
   void NotifyHealthChange(const v1::EndpointHealth& health);
   bool connected() const;  // Welcomed by a controller.
   // The controller connected or being connected to.

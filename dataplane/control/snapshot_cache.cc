@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -93,6 +94,18 @@ absl::StatusOr<SnapshotCache> SnapshotCache::Open(const std::string& directory) 
   SnapshotCache cache(directory, std::move(lock));
   cache.RemoveLeftovers();
   return cache;
+}
+
+absl::StatusOr<SnapshotCache> SnapshotCache::Adopt(const std::string& directory,
+                                                   base::UniqueFd lock) {
+  struct stat ours, handed;
+  const std::string path = directory + "/lock";
+  if (stat(path.c_str(), &ours) != 0) return base::ErrnoStatus(errno, "stat " + path);
+  if (fstat(lock.get(), &handed) != 0 || ours.st_ino != handed.st_ino ||
+      ours.st_dev != handed.st_dev) {
+    return absl::InvalidArgumentError("what was handed over is not the lock of " + directory);
+  }
+  return SnapshotCache(directory, std::move(lock));
 }
 
 // What a write was killed over: never whole, and it may hold keys.

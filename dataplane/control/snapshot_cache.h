@@ -25,6 +25,12 @@ class SnapshotCache {
   // error that says so. Removes what an interrupted write left.
   static absl::StatusOr<SnapshotCache> Open(const std::string& directory);
 
+  // Shares the lock of the process that is handing the directory over (a copy of its
+  // lock_handle()): the lock is held until both have let go. Until then that process writes, this
+  // one reads.
+  static absl::StatusOr<SnapshotCache> Adopt(const std::string& directory, base::UniqueFd lock);
+  int lock_handle() const { return lock_.get(); }
+
   // Keeps what was newest as the previous one, unless that has the same root or is damaged. On disk
   // when it returns. After an error, and after a crash at any point, at least one snapshot that was
   // whole before still is.

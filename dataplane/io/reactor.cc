@@ -52,6 +52,11 @@ bool Reactor::RegisterListening(int fd, EventTarget* target) {
   return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+void Reactor::UnregisterListening(int fd) {
+  epoll_event none{};
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, &none);
+}
+
 void Reactor::Run() {
   while (!stopping_.load(std::memory_order_acquire)) {
     RunDeferred();

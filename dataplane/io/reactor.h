@@ -42,6 +42,8 @@ class Reactor {
   bool Reregister(int fd, uint32_t events, EventTarget* target);
   // Level-triggered, for reading: for listening sockets, whose queue is emptied in parts.
   bool RegisterListening(int fd, EventTarget* target);
+  // Closing is not enough for a socket that another process has, too. Then Forget its target.
+  void UnregisterListening(int fd);
   // Forgets events not yet delivered. Closing the descriptor ends the kernel's registration.
   void Forget(EventTarget* target) {
     if (target->batch_index_ >= 0)

@@ -58,6 +58,11 @@ absl::Status CheckUnused(const base::SocketAddress& address, const std::string& 
 absl::StatusOr<std::vector<base::UniqueFd>> BindSockets(const std::string& address, int count) {
   ASSIGN_OR_RETURN(base::SocketAddress target, base::ResolveNumeric(address));
   RETURN_IF_ERROR(CheckUnused(target, address));
+  return BindMoreSockets(address, count);
+}
+
+absl::StatusOr<std::vector<base::UniqueFd>> BindMoreSockets(const std::string& address, int count) {
+  ASSIGN_OR_RETURN(base::SocketAddress target, base::ResolveNumeric(address));
   std::vector<base::UniqueFd> sockets;
   for (int i = 0; i < count; ++i) {
     ASSIGN_OR_RETURN(base::UniqueFd fd, BindOne(target, address));

@@ -14,5 +14,8 @@ namespace sluice::listener {
 
 // `address`: ip:port. The error names the address and, where it can, the remedy.
 absl::StatusOr<std::vector<base::UniqueFd>> BindSockets(const std::string& address, int count);
+// Further ones beside sockets of ours (this process's or the one it takes over from) that are bound
+// to the address.
+absl::StatusOr<std::vector<base::UniqueFd>> BindMoreSockets(const std::string& address, int count);
 
 }  // namespace sluice::listener

@@ -29,6 +29,9 @@ Listener::Listener(runtime::WorkerContext& context, exchange::MemoryPool& memori
 
 Listener::~Listener() {
   KillConnections();
+  for (const base::UniqueFd& socket : sockets_) {
+    binding_.context.reactor.UnregisterListening(socket.get());
+  }
   binding_.context.reactor.Forget(this);
 }
 
@@ -57,22 +60,25 @@ void Listener::MoveGauge(int sign) {
 }
 
 bool Listener::Open(base::UniqueFd socket) {
-  socket_ = std::move(socket);
   binding_.closing = false;
-  return listen(socket_.get(), kBacklog) == 0 &&
-         binding_.context.reactor.RegisterListening(socket_.get(), this);
+  const int fd = socket.get();
+  sockets_.push_back(std::move(socket));
+  return listen(fd, kBacklog) == 0 && binding_.context.reactor.RegisterListening(fd, this);
 }
 
-void Listener::CloseSocket() {
-  if (!socket_.valid()) return;
-  while (AcceptOne()) {
+void Listener::CloseSockets() {
+  if (sockets_.empty()) return;
+  for (const base::UniqueFd& socket : sockets_) {
+    while (AcceptOne(socket.get())) {
+    }
+    binding_.context.reactor.UnregisterListening(socket.get());
   }
   binding_.context.reactor.Forget(this);
-  socket_.Reset();
+  sockets_.clear();
 }
 
 void Listener::BeginClosing() {
-  CloseSocket();
+  CloseSockets();
   binding_.closing = true;
   WindDownConnections();
 }
@@ -89,19 +95,20 @@ void Listener::KillConnections() {
 }
 
 void Listener::OnEvents(uint32_t) {
-  for (int i = 0; i < kAcceptsPerEvent; ++i) {
-    if (!AcceptOne()) return;
+  for (const base::UniqueFd& socket : sockets_) {
+    for (int i = 0; i < kAcceptsPerEvent && AcceptOne(socket.get()); ++i) {
+    }
   }
 }
 
-bool Listener::AcceptOne() {
+bool Listener::AcceptOne(int socket) {
   sockaddr_storage peer;
   socklen_t bytes = sizeof peer;
-  const int fd = accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &bytes,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int fd =
+      accept4(socket, reinterpret_cast<sockaddr*>(&peer), &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     if (errno == EMFILE || errno == ENFILE) {
-      RefuseOne();
+      RefuseOne(socket);
       return false;
     }
     // A connection that was reset while it waited is not the end of the queue.
@@ -124,9 +131,9 @@ bool Listener::AcceptOne() {
 }
 
 // Out of descriptors: without this the same connection would be reported for ever.
-void Listener::RefuseOne() {
+void Listener::RefuseOne(int socket) {
   spare_.Reset();
-  const base::UniqueFd refused(accept(socket_.get(), nullptr, nullptr));
+  const base::UniqueFd refused(accept(socket, nullptr, nullptr));
   spare_ = OpenSpare();
 }
 

@@ -1,8 +1,10 @@
-// One worker's listening socket of an address, and the connections that came through it.
+// One worker's listening sockets of an address, and the connections that came through them. One is
+// usual; a process that took over from one with more workers has the surplus too.
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <vector>
 
 #include "common/base/file.h"
 #include "dataplane/downstream/service_binding.h"
@@ -25,11 +27,13 @@ class Listener final : public io::EventTarget {
 
   // The service it serves from now on: requests that are under way keep their snapshot.
   void Update(runtime::WorkerRuntime& runtime, uint32_t service_index);
-  // Takes over a bound socket and begins to accept. False (errno set) if the kernel refuses.
+  // Takes over a bound socket, besides those it has, and begins to accept. False (errno set) if the
+  // kernel refuses.
   bool Open(base::UniqueFd socket);
-  // Accepts what waits in the queue, then lets nobody in any more.
-  void CloseSocket();
-  // CloseSocket; connections end after the exchange they are in, idle ones soon.
+  // Accepts what waits in the queues, then lets nobody in any more.
+  void CloseSockets();
+  const std::vector<base::UniqueFd>& sockets() const { return sockets_; }
+  // CloseSockets; connections end after the exchange they are in, idle ones soon.
   void BeginClosing();
   void WindDownConnections();
   void KillConnections();
@@ -45,13 +49,13 @@ class Listener final : public io::EventTarget {
   static constexpr int kAcceptsPerEvent = 64;  // Then connections that wait get their turn.
 
   // False when the queue is empty.
-  bool AcceptOne();
-  void RefuseOne();
+  bool AcceptOne(int socket);
+  void RefuseOne(int socket);
   void MoveGauge(int sign);
 
   std::shared_ptr<SharedState> shared_;
   downstream::ServiceBinding binding_;
-  base::UniqueFd socket_;
+  std::vector<base::UniqueFd> sockets_;
   base::UniqueFd spare_;  // Given up for a moment when descriptors run out.
 };
 

@@ -1,5 +1,6 @@
 #include "dataplane/worker/worker.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <pthread.h>
 #include <string.h>
@@ -93,7 +94,7 @@ void Worker::CommitHere(const runtime::RuntimeConfig* config, std::vector<Listen
       listener = std::make_unique<listener::Listener>(context_, memories_, socket.shared);
     }
     listener->Update(*runtime, i);
-    if (socket.socket.valid() && !context_.draining) OpenSocket(*listener, socket);
+    if (!context_.draining) OpenSockets(*listener, socket);
     serving.emplace(socket.address, std::move(listener));
   }
   listeners_.swap(serving);
@@ -110,17 +111,19 @@ void Worker::CommitHere(const runtime::RuntimeConfig* config, std::vector<Listen
   current_ = runtime;
 }
 
-void Worker::OpenSocket(listener::Listener& listener, ListenerSocket& socket) {
-  if (!listener.Open(std::move(socket.socket))) {
+void Worker::OpenSockets(listener::Listener& listener, ListenerSocket& socket) {
+  for (base::UniqueFd& fd : socket.sockets) {
+    if (listener.Open(std::move(fd))) continue;
     base::LogError("worker {}: cannot listen on {}: {}", index_, socket.address, strerror(errno));
   }
+  socket.sockets.clear();
 }
 
 void Worker::BeginDrain() {
   reactor_.Post([this] {
     context_.draining = true;
     for (auto& [address, listener] : listeners_) {
-      listener->CloseSocket();
+      listener->CloseSockets();
       listener->WindDownConnections();
     }
   });
@@ -132,8 +135,20 @@ void Worker::EndDrain(std::vector<ListenerSocket> sockets) {
     context_.draining = false;
     for (ListenerSocket& socket : *shared) {
       const auto found = listeners_.find(socket.address);
-      if (found != listeners_.end()) OpenSocket(*found->second, socket);
+      if (found != listeners_.end()) OpenSockets(*found->second, socket);
     }
+  });
+}
+
+void Worker::CopySockets(std::function<void(std::vector<BoundSocket>)> done) {
+  reactor_.Post([this, done = std::move(done)] {
+    std::vector<BoundSocket> copies;
+    for (const auto& [address, listener] : listeners_) {
+      for (const base::UniqueFd& socket : listener->sockets()) {
+        copies.push_back({address, base::UniqueFd(fcntl(socket.get(), F_DUPFD_CLOEXEC, 0))});
+      }
+    }
+    done(std::move(copies));
   });
 }
 

@@ -20,7 +20,12 @@ namespace sluice::worker {
 struct ListenerSocket {
   std::string address;
   std::shared_ptr<listener::SharedState> shared;
-  base::UniqueFd socket;  // Not valid: the address is already served.
+  std::vector<base::UniqueFd> sockets;  // Empty: the address is already served.
+};
+
+struct BoundSocket {
+  std::string address;
+  base::UniqueFd socket;
 };
 
 struct ConnectionInfo {
@@ -52,8 +57,10 @@ class Worker {
   void Commit(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
               io::Millis drain_timeout, std::function<void()> done);
   void BeginDrain();
-  // `sockets` as for Commit, all valid.
+  // `sockets` as for Commit, none empty. Also begins to accept after a Commit without sockets.
   void EndDrain(std::vector<ListenerSocket> sockets);
+  // Copies of the descriptors that are listened on. `done` runs on the worker's thread.
+  void CopySockets(std::function<void(std::vector<BoundSocket>)> done);
 
   void ListConnections(std::function<void(std::vector<ConnectionInfo>)> done);
 
@@ -65,7 +72,7 @@ class Worker {
   std::unique_ptr<runtime::WorkerRuntime> MakeRuntime(const runtime::RuntimeConfig* config);
   void CommitHere(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
                   io::Millis drain_timeout);
-  void OpenSocket(listener::Listener& listener, ListenerSocket& socket);
+  void OpenSockets(listener::Listener& listener, ListenerSocket& socket);
   void Maintain();
   void StopHere();
 

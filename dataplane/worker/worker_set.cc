@@ -47,7 +47,7 @@ std::vector<v1::ResourceError> WorkerSet::PrepareSockets(const runtime::RuntimeC
   for (const auto& service : config.services) {
     const std::string address = BoundAddress(service->address);
     if (served.contains(address) || draining_) continue;
-    auto sockets = listener::BindSockets(address, options_.workers);
+    auto sockets = BindOrAdopt(address);
     if (sockets.ok()) {
       prepared_.emplace(address, *std::move(sockets));
       continue;
@@ -63,6 +63,52 @@ std::vector<v1::ResourceError> WorkerSet::PrepareSockets(const runtime::RuntimeC
   return errors;
 }
 
+absl::StatusOr<std::vector<base::UniqueFd>> WorkerSet::BindOrAdopt(const std::string& address) {
+  const auto found = adopted_.find(address);
+  if (found == adopted_.end()) return listener::BindSockets(address, options_.workers);
+  // Every one of them has a queue of its own: none may be left without a worker.
+  std::vector<base::UniqueFd> sockets = std::move(found->second);
+  adopted_.erase(found);
+  const int missing = options_.workers - static_cast<int>(sockets.size());
+  if (missing <= 0) return sockets;
+  auto added = listener::BindMoreSockets(address, missing);
+  if (!added.ok()) return added.status();
+  for (base::UniqueFd& socket : *added) sockets.push_back(std::move(socket));
+  return sockets;
+}
+
+void WorkerSet::AdoptSockets(SocketsByAddress sockets) {
+  adopted_ = std::move(sockets);
+  holding_ = true;
+}
+
+void WorkerSet::BeginAccepting() {
+  SLUICE_CHECK(holding_ && current_ != nullptr);
+  holding_ = false;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->EndDrain(SocketsFor(i, *current_, held_));
+  }
+  held_.clear();
+}
+
+std::vector<BoundSocket> WorkerSet::CopySockets() {
+  std::vector<BoundSocket> all;
+  if (stopped_) return all;
+  std::mutex mutex;  // Guards `all`.
+  std::latch answered(static_cast<std::ptrdiff_t>(workers_.size()));
+  for (auto& worker : workers_) {
+    worker->CopySockets([&](std::vector<BoundSocket> part) {
+      {
+        const std::lock_guard lock(mutex);
+        for (BoundSocket& copy : part) all.push_back(std::move(copy));
+      }
+      answered.count_down();
+    });
+  }
+  answered.wait();
+  return all;
+}
+
 std::vector<ListenerSocket> WorkerSet::SocketsFor(size_t worker,
                                                   const runtime::RuntimeConfig& config,
                                                   SocketsByAddress& sockets) {
@@ -74,7 +120,10 @@ std::vector<ListenerSocket> WorkerSet::SocketsFor(size_t worker,
     if (shared == nullptr) shared = std::make_shared<listener::SharedState>();
     entry.shared = shared;
     const auto found = sockets.find(entry.address);
-    if (found != sockets.end()) entry.socket = std::move(found->second[worker]);
+    if (found == sockets.end()) continue;
+    for (size_t i = worker; i < found->second.size(); i += workers_.size()) {
+      entry.sockets.push_back(std::move(found->second[i]));
+    }
   }
   return list;
 }
@@ -82,6 +131,11 @@ std::vector<ListenerSocket> WorkerSet::SocketsFor(size_t worker,
 void WorkerSet::Commit(std::shared_ptr<const runtime::RuntimeConfig> config,
                        std::function<void()> on_effective) {
   const runtime::RuntimeConfig* raw = config.get();
+  if (holding_) {
+    held_.merge(prepared_);
+    prepared_.clear();
+  }
+  adopted_.clear();
   in_use_[raw] = {config, options_.workers};
   current_ = std::move(config);
   auto left = std::make_shared<std::atomic<int>>(options_.workers);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "dataplane/worker/worker.h"
 
 namespace sluice::worker {
@@ -23,6 +24,8 @@ struct WorkerSetOptions {
 
 class WorkerSet {
  public:
+  using SocketsByAddress = std::unordered_map<std::string, std::vector<base::UniqueFd>>;
+
   WorkerSet(WorkerSetOptions options, observe::Registry& registry, observe::AccessLog& access_log);
   ~WorkerSet();
 
@@ -33,6 +36,16 @@ class WorkerSet {
   // `on_effective` runs on the control thread when every worker serves `config`.
   void Commit(std::shared_ptr<const runtime::RuntimeConfig> config,
               std::function<void()> on_effective);
+
+  // For a hot restart, before the first PrepareSockets: `sockets` are another process's, by bound
+  // address. They serve where the first snapshot has the address (with more of them bound when
+  // there are more workers than sockets) and are closed where it has not. Until BeginAccepting
+  // nothing is accepted or newly listened on, so that a process that fails before takes no client
+  // along.
+  void AdoptSockets(SocketsByAddress sockets);
+  void BeginAccepting();
+  // Copies of everything that is listened on; asks every worker and waits for the answers.
+  std::vector<BoundSocket> CopySockets();
 
   // New connections are refused, the present ones end. Undrain binds again; it may fail.
   absl::Status SetDraining(bool draining);
@@ -49,16 +62,18 @@ class WorkerSet {
   int size() const { return static_cast<int>(workers_.size()); }
 
  private:
-  using SocketsByAddress = std::unordered_map<std::string, std::vector<base::UniqueFd>>;
-
   void Released(const runtime::RuntimeConfig* config);
   std::vector<ListenerSocket> SocketsFor(size_t worker, const runtime::RuntimeConfig& config,
                                          SocketsByAddress& sockets);
+  absl::StatusOr<std::vector<base::UniqueFd>> BindOrAdopt(const std::string& address);
 
   const WorkerSetOptions options_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::shared_ptr<const runtime::RuntimeConfig> current_;
   SocketsByAddress prepared_;
+  SocketsByAddress adopted_;  // Until the first commit.
+  SocketsByAddress held_;     // Committed, until BeginAccepting.
+  bool holding_ = false;
   std::unordered_map<std::string, std::shared_ptr<listener::SharedState>>
       shared_;  // By bound address.
   // Snapshots that some worker still uses.

@@ -59,7 +59,7 @@ class CacheTest(rig.FleetTest):
         rig.wait_for("the node to be in step", lambda: self.rig.ctl.state("node-1") == "synced")
         self.proxy.stop()
         files = [os.path.join(folder, name) for folder, _, names in os.walk(self.proxy.state)
-                 for name in names]
+                 for name in names if os.path.isfile(os.path.join(folder, name))]
         self.assertTrue(files)
         for path in files:
             size = os.path.getsize(path)

@@ -1,0 +1,123 @@
+#include "dataplane/restart/successor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/base/status_macros.h"
+#include "common/base/version.h"
+
+namespace sluice::restart {
+namespace {
+
+constexpr std::chrono::milliseconds kOfferTimeout{10'000};
+constexpr size_t kSocketsMax = 1 << 20;
+
+absl::StatusOr<base::UniqueFd> ConnectTo(const std::string& state_dir) {
+  base::UniqueFd directory;
+  ASSIGN_OR_RETURN(const std::string path, ShortPath(state_dir, kHandoverSocketName, &directory));
+  base::UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), std::min(path.size(), sizeof address.sun_path - 1));
+  if (fd.valid() && connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    return fd;
+  }
+  if (errno == ENOENT || errno == ECONNREFUSED) {
+    return absl::NotFoundError("no running proxy uses " + state_dir);
+  }
+  return base::ErrnoStatus(errno, fmt::format("connect to {}/{}", state_dir, kHandoverSocketName));
+}
+
+}  // namespace
+
+Successor::Successor(boost::asio::io_context& context, HandoverChannel channel)
+    : channel_(std::move(channel)), readable_(context, fcntl(channel_.fd(), F_DUPFD_CLOEXEC, 0)) {}
+
+absl::StatusOr<std::unique_ptr<Successor>> Successor::Ask(boost::asio::io_context& context,
+                                                          const std::string& state_dir,
+                                                          const std::string& node_id) {
+  ASSIGN_OR_RETURN(base::UniqueFd socket, ConnectTo(state_dir));
+  HandoverChannel channel(std::move(socket));
+  RETURN_IF_ERROR(channel.CheckPeer());
+  channel.SetTimeout(kOfferTimeout);
+  v1::HandoverMessage message;
+  message.mutable_request()->set_build_version(std::string(base::BuildInfo()));
+  RETURN_IF_ERROR(channel.Send(message));
+  std::unique_ptr<Successor> successor(new Successor(context, std::move(channel)));
+  if (const absl::Status status = successor->ReceiveOffer(node_id); !status.ok()) {
+    if (!absl::IsAborted(status)) successor->GiveUp(std::string(status.message()));
+    // Not found means something else to the caller.
+    return absl::FailedPreconditionError(status.message());
+  }
+  return successor;
+}
+
+absl::Status Successor::ReceiveOffer(const std::string& node_id) {
+  ASSIGN_OR_RETURN(ReceivedMessage first, channel_.Receive(true));
+  if (!first.message.has_offer() || first.fds.size() != 1) {
+    return absl::InvalidArgumentError("the running proxy's offer is not as agreed");
+  }
+  const v1::HandoverOffer& offer = first.message.offer();
+  if (offer.node_id() != node_id) {
+    return absl::FailedPreconditionError(
+        fmt::format("the running proxy is node {}, this one would be {}: give --node-id {}",
+                    offer.node_id(), node_id, offer.node_id()));
+  }
+  if (offer.socket_count() > kSocketsMax) {
+    return absl::InvalidArgumentError("the running proxy offers too many sockets");
+  }
+  handover_.node_id = offer.node_id();
+  handover_.version = offer.version();
+  handover_.state_lock = std::move(first.fds.front());
+  while (handover_.sockets.size() < offer.socket_count()) {
+    ASSIGN_OR_RETURN(ReceivedMessage next, channel_.Receive(true));
+    RETURN_IF_ERROR(TakeSockets(std::move(next), offer.socket_count()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Successor::TakeSockets(ReceivedMessage received, size_t count) {
+  const auto& sockets = received.message.sockets().sockets();
+  const size_t got = static_cast<size_t>(sockets.size());
+  if (got == 0 || got != received.fds.size() || handover_.sockets.size() + got > count) {
+    return absl::InvalidArgumentError("the running proxy's sockets are not as it announced");
+  }
+  for (size_t i = 0; i < got; ++i) {
+    const v1::HandoverSocket& socket = sockets[static_cast<int>(i)];
+    handover_.sockets.push_back({socket.kind(), socket.address(), std::move(received.fds[i])});
+  }
+  return absl::OkStatus();
+}
+
+void Successor::Ready(std::function<void(const absl::Status&)> done) {
+  done_ = std::move(done);
+  v1::HandoverMessage message;
+  message.mutable_ready()->set_root(handover_.version.root());
+  // Should it not arrive, the wait tells why.
+  channel_.Send(message).IgnoreError();
+  readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [this](const boost::system::error_code& error) {
+                         if (!error) OnAnswer();
+                       });
+}
+
+void Successor::OnAnswer() {
+  const auto answer = channel_.Receive(false);
+  absl::Status status;
+  if (!answer.ok() && !absl::IsUnavailable(answer.status())) {
+    status = answer.status();
+  } else if (answer.ok() && !answer->message.has_go()) {
+    status = absl::InvalidArgumentError("the running proxy's answer is not as agreed");
+  }
+  done_(status);
+}
+
+void Successor::GiveUp(const std::string& reason) { channel_.SendRefusal(reason).IgnoreError(); }
+
+}  // namespace sluice::restart

@@ -51,8 +51,17 @@ class TestsslTest(rig.FleetTest):
                              service("modern", cls.modern_port, min_version="1.3")))
 
     def findings(self, port, *checks):
-        """By id; those of several certificates have the certificate's number in theirs."""
-        found = self.rig.path(f"testssl-{port}.json")
+        """By id; those of several certificates have the certificate's number in theirs. On a busy
+        machine testssl.sh gives a check up when one of its own connections is slow; it gets a
+        second chance."""
+        findings, said = self.scan(port, 1, *checks)
+        if any(f["severity"] == "WARN" and "connect problem" in f["finding"]
+               for f in findings.values()):
+            findings, said = self.scan(port, 2, *checks)
+        return findings, said
+
+    def scan(self, port, number, *checks):
+        found = self.rig.path(f"testssl-{port}-{number}.json")
         run = subprocess.run(
             [self.tool, "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none",
              "--ip", self.proxy.host, "--add-ca", self.authority.cert, "--jsonfile", found, *checks,

@@ -13,18 +13,6 @@ using http::Failure;
 using http::FieldId;
 using upstream::Requester;
 
-namespace {
-
-// Its end is nobody's deadline (WHATWG HTML section 9.2).
-bool IsEventStream(const http::ResponseHead& head) {
-  for (const http::Field& field : head.fields) {
-    if (field.id == FieldId::kContentType) return field.value.starts_with("text/event-stream");
-  }
-  return false;
-}
-
-}  // namespace
-
 io::Task<void> Exchange::PumpRequestBody() {
   if (kept_body_.begun()) {
     const Failure failure = co_await SendPiece(kept_body_.Lend(), kept_body_.last());
@@ -101,6 +89,14 @@ void Exchange::FilterResponseHead() {
     if (field.id == FieldId::kXSluice || !http::IsForwardable(received, field)) continue;
     filtered.fields.push_back(field);
   }
+}
+
+// Its end is nobody's deadline (WHATWG HTML section 9.2).
+bool Exchange::IsEventStream(const http::ResponseHead& head) {
+  for (const http::Field& field : head.fields) {
+    if (field.id == FieldId::kContentType) return field.value.starts_with("text/event-stream");
+  }
+  return false;
 }
 
 io::Task<Failure> Exchange::RelayResponse() {

@@ -81,8 +81,8 @@ io::Task<Failure> Exchange::Forward() {
   Failure last = Failure::kNone;
   for (;;) {
     const Failure failure = co_await Attempt();
-    NoteOutcome(failure);
     if (failure == Failure::kNone && !MayRetryResponse()) break;
+    NoteOutcome(failure);
     // Nobody is left to try: what the last one did tells more.
     if (failure == Failure::kNoEndpoint && last != Failure::kNone) co_return last;
     last = failure;
@@ -97,11 +97,13 @@ io::Task<Failure> Exchange::Forward() {
   // A final response head is there. From now on the client sees what the upstream says.
   kept_body_.Lose();
   const bool switched = memory_.response.status == 101;
+  const bool endless = switched || IsEventStream(memory_.response);
+  if (endless) NoteOutcome(Failure::kNone);  // Its end may be hours away.
   const Failure failure = switched ? co_await RelayTunnel() : co_await RelayResponse();
   const bool request_complete = request_sent_ && pump_.done();
   StopPump();
+  if (failure != Failure::kNone || !endless) NoteOutcome(failure);
   if (failure != Failure::kNone) {
-    NoteOutcome(failure);
     AbortUpstream(failure);
     co_return failure;
   }

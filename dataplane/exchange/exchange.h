@@ -91,6 +91,7 @@ class Exchange {
   io::Task<http::Failure> BackOff();
 
   // --- Judging endpoints (outcome.cc).
+  // Once for each try: when it is given up, or its response is whole. kNone: as the response says.
   void NoteOutcome(http::Failure failure);
 
   // --- Connections (obtain.cc).
@@ -105,6 +106,7 @@ class Exchange {
   io::Task<void> PumpRequestBody();
   io::Task<http::Failure> SendPiece(std::string_view piece, bool last);
   io::Task<http::Failure> RelayResponse();
+  static bool IsEventStream(const http::ResponseHead& head);
   io::Task<http::Failure> RelayBody();
   io::Task<http::Failure> SpliceBody(http::BodyReader& body, io::Socket& client);
   io::Task<http::Failure> AwaitBody();

@@ -29,7 +29,10 @@ void Exchange::NoteOutcome(Failure failure) {
   bool failed = true;
   switch (failure) {
     case Failure::kNone:
-      failed = memory_.response.status >= 500 || (grpc_ && IsFailedCall(memory_.response.fields));
+      failed =
+          memory_.response.status >= 500 ||
+          (grpc_ && (IsFailedCall(memory_.response.fields) ||
+                     (upstream_->body_done() && IsFailedCall(upstream_->response_trailers()))));
       break;
     case Failure::kUpstreamReset:
       // An upstream that says so has done nothing wrong.

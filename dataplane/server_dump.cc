@@ -53,6 +53,7 @@ json Server::DumpClusters() const {
     for (const auto& endpoint : cluster->endpoints) endpoints.push_back(EndpointJson(endpoint));
     clusters.push_back({{"name", cluster->name},
                         {"lb_strategy", v1::LbStrategy_Name(cluster->lb_strategy)},
+                        {"panic", cluster->in_panic()},
                         {"endpoints", std::move(endpoints)}});
   }
   return clusters;

@@ -32,6 +32,15 @@ std::vector<observe::EjectionCount> EjectionsOf(const Server& server) {
   return counts;
 }
 
+std::vector<observe::PanicGauge> PanicsOf(const Server& server) {
+  std::vector<observe::PanicGauge> gauges;
+  if (server.current() == nullptr) return gauges;
+  for (const auto& cluster : server.current()->clusters) {
+    gauges.push_back({cluster->name, cluster->in_panic()});
+  }
+  return gauges;
+}
+
 observe::SnapshotGauges SnapshotOf(const Server& server, const control::Activator& activator) {
   observe::SnapshotGauges gauges;
   if (!server.serving()) return gauges;
@@ -49,6 +58,7 @@ ServerMetrics::ServerMetrics(const Server& server, const control::Activator& act
     : collectable_(server.registry(),
                    {.endpoints = [&server] { return EndpointsOf(server); },
                     .ejections = [&server] { return EjectionsOf(server); },
+                    .panics = [&server] { return PanicsOf(server); },
                     .snapshot = [&server, &activator] { return SnapshotOf(server, activator); },
                     .access_log_dropped = [&server] { return server.access_log_dropped(); },
                     .build_version = std::string(base::Version())}) {}

@@ -334,7 +334,8 @@ constexpr Key kOutlierKeys[] = {
      .max = kDayMs},
     {.name = "max_ejected_percent",
      .kind = KeyKind::kInteger,
-     .doc = "How many of the nodes are out at a time; an only node never is.",
+     .doc = "How many of the nodes are out at a time. Fewer where more would leave less than "
+            "panic_threshold_percent of them; the last one that is healthy never is.",
      .example = "50",
      .field = "max_ejected_percent",
      .initial = "50",
@@ -447,7 +448,8 @@ constexpr Key kUpstreamKeys[] = {
      .block = &kOutlier},
     {.name = "panic_threshold_percent",
      .kind = KeyKind::kInteger,
-     .doc = "With less than this share of its nodes healthy, health is ignored and all are used.",
+     .doc = "With less than this share of its nodes healthy and not taken out by "
+            "outlier_detection, health is ignored and all are used. 0: never.",
      .example = "50",
      .field = "panic_threshold_percent",
      .initial = "50",

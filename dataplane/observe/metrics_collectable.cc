@@ -181,6 +181,11 @@ void AddSources(const MetricsSources& sources, Families* families) {
       families->Add(Metric::kUpstreamEjections, {count.upstream, count.reason}, count.total);
     }
   }
+  if (sources.panics) {
+    for (const PanicGauge& gauge : sources.panics()) {
+      families->Add(Metric::kUpstreamPanic, {gauge.upstream}, gauge.panic ? 1.0 : 0.0);
+    }
+  }
   if (sources.snapshot) {
     const SnapshotGauges snapshot = sources.snapshot();
     families->Add(Metric::kSnapshotRevision, {}, snapshot.revision);

@@ -26,6 +26,11 @@ struct EjectionCount {
   uint64_t total = 0;
 };
 
+struct PanicGauge {
+  std::string upstream;
+  bool panic = false;
+};
+
 struct SnapshotGauges {
   uint64_t revision = 0;  // 0: none in service.
   double age_seconds = 0;
@@ -37,6 +42,7 @@ struct SnapshotGauges {
 struct MetricsSources {
   std::function<std::vector<EndpointGauge>()> endpoints;
   std::function<std::vector<EjectionCount>()> ejections;
+  std::function<std::vector<PanicGauge>()> panics;
   std::function<SnapshotGauges()> snapshot;
   std::function<uint64_t()> access_log_dropped;
   std::string build_version;

@@ -30,6 +30,10 @@ MetricsSources AllSources() {
               [] {
                 return std::vector<EjectionCount>{{"backend", "latency", 2}};
               },
+          .panics =
+              [] {
+                return std::vector<PanicGauge>{{"backend", true}, {"calm", false}};
+              },
           .snapshot =
               [] {
                 return SnapshotGauges{42, 1.5, 0.25};
@@ -68,6 +72,8 @@ TEST(MetricsCollectableTest, RendersSeriesWithTheirLabels) {
         std::string("sluice_upstream_connections_idle{upstream=\"backend\"} 4\n"),
         std::string("sluice_endpoint_healthy{upstream=\"backend\",endpoint=\"10.0.0.1:80\"} 1\n"),
         std::string("sluice_endpoint_healthy{upstream=\"backend\",endpoint=\"10.0.0.2:80\"} 0\n"),
+        std::string("sluice_upstream_panic{upstream=\"backend\"} 1\n"),
+        std::string("sluice_upstream_panic{upstream=\"calm\"} 0\n"),
         std::string("sluice_snapshot_revision 42\n"),
         std::string("sluice_snapshot_apply_seconds 0.25\n"),
         std::string("sluice_access_log_dropped_total 7\n"),

@@ -63,6 +63,8 @@ constexpr std::array<MetricRow, kMetricCount> kTable = {{
      "1 if outlier detection has taken the node out, else 0."},
     {"sluice_upstream_ejections_total", kCounter, "upstream,reason",
      "Nodes that outlier detection has taken out, by reason, since the upstream was last changed."},
+    {"sluice_upstream_panic", kGauge, "upstream",
+     "1 if so few nodes are healthy and not taken out that all are used, else 0."},
     {"sluice_snapshot_revision", kGauge, "",
      "Revision of the configuration in service; 0 for none."},
     {"sluice_snapshot_age_seconds", kGauge, "", "Time since this configuration went into service."},

@@ -38,6 +38,7 @@ enum class Metric : uint8_t {
   kEndpointHealthy,
   kEndpointEjected,
   kUpstreamEjections,
+  kUpstreamPanic,
   kSnapshotRevision,
   kSnapshotAge,
   kSnapshotApply,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "dataplane/upstream/panic.h"
+
 namespace sluice::upstream {
 namespace {
 
@@ -48,7 +50,7 @@ void Balancer::Refresh(uint64_t changes) {
   for (uint32_t i = 0; i < count; ++i) {
     if (endpoints_[i].health->usable()) usable_.push_back(i);
   }
-  if (uint64_t{100} * usable_.size() < uint64_t{panic_threshold_percent_} * count) {
+  if (IsPanic(usable_.size(), count, panic_threshold_percent_)) {
     usable_.clear();
     for (uint32_t i = 0; i < count; ++i) usable_.push_back(i);
   }

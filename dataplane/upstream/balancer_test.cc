@@ -27,6 +27,7 @@ struct Fixture {
       identities.push_back("10.0.0." + std::to_string(first_identity + i) + ":8080");
     }
   }
+  void Eject(uint32_t index) { healths[index].Eject("test", 1, 2); }
   void SetHealthy(uint32_t index, bool healthy) { healths[index].Set(healthy, "test", 1); }
   Balancer Make(v1::LbStrategy strategy, uint64_t seed = 1, uint32_t panic = 50) {
     return Balancer(strategy, endpoints, identities, panic, seed);
@@ -138,6 +139,26 @@ TEST(BalancerTest, IgnoresHealthBelowThePanicThresholdAndOnlyThere) {
     fixture.SetHealthy(1, true);
     counts = Count(balancer, 4, 1'000, 3);
     EXPECT_EQ(counts[0] + counts[2], 0);
+  }
+}
+
+TEST(BalancerTest, EjectedEndpointsCountTowardsPanic) {
+  for (const auto strategy : kStrategies) {
+    SCOPED_TRACE(strategy);
+    Fixture fixture(Ones(4));
+    Balancer balancer = fixture.Make(strategy);
+    fixture.Eject(0);
+    fixture.SetHealthy(1, false);
+    std::vector<int> counts = Count(balancer, 4, 1'000, 3);
+    EXPECT_EQ(counts[0] + counts[1], 0);
+
+    fixture.SetHealthy(2, false);
+    counts = Count(balancer, 4, 1'000, 3);
+    for (const int count : counts) EXPECT_GT(count, 100);
+
+    fixture.healths[0].Readmit(2);
+    counts = Count(balancer, 4, 1'000, 3);
+    EXPECT_EQ(counts[1] + counts[2], 0);
   }
 }
 

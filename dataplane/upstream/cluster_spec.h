@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "dataplane/upstream/endpoint_health.h"
 #include "dataplane/upstream/hash_key.h"
 #include "dataplane/upstream/outlier_detector.h"
+#include "dataplane/upstream/panic.h"
 #include "sluice/v1/cluster.pb.h"
 
 namespace sluice::upstream {
@@ -60,6 +62,14 @@ struct ClusterSpec {
   // What connections begin with. Where they do, they belong to one client: none is kept.
   proxyproto::HeaderVersion proxy_header = proxyproto::HeaderVersion::kNone;
   observe::Slot slot = 0;
+
+  // At this moment. Any thread.
+  bool in_panic() const {
+    const auto usable =
+        std::count_if(endpoints.begin(), endpoints.end(),
+                      [](const EndpointSpec& endpoint) { return endpoint.health->usable(); });
+    return IsPanic(static_cast<size_t>(usable), endpoints.size(), panic_threshold_percent);
+  }
 };
 
 }  // namespace sluice::upstream

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dataplane/upstream/panic.h"
+
 namespace sluice::upstream {
 
 using std::chrono::milliseconds;
@@ -127,15 +129,23 @@ void OutlierDetector::JudgeLatency(const std::vector<Interval>& intervals, int64
   }
 }
 
+bool OutlierDetector::MayEject(const EndpointHealth& health) const {
+  if (health.ejected()) return false;
+  size_t ejected = 1, usable = 0;
+  for (const auto& other : endpoints_) {
+    if (other.get() == &health) continue;
+    ejected += other->ejected();
+    usable += other->usable();
+  }
+  return ejected * 100 <= size_t{settings_.max_ejected_percent} * endpoints_.size() && usable > 0 &&
+         !IsPanic(usable, endpoints_.size(), settings_.panic_threshold_percent);
+}
+
 void OutlierDetector::Eject(size_t endpoint, OutlierReason reason, const std::string& text,
                             int64_t now_unix_ms) {
   const std::lock_guard lock(mutex_);
   EndpointHealth& health = *endpoints_[endpoint];
-  if (health.ejected()) return;
-  const auto out = static_cast<uint64_t>(
-      std::count_if(endpoints_.begin(), endpoints_.end(),
-                    [](const auto& candidate) { return candidate->ejected(); }));
-  if ((out + 1) * 100 > uint64_t{settings_.max_ejected_percent} * endpoints_.size()) return;
+  if (!MayEject(health)) return;
   const milliseconds time =
       std::min(settings_.base_ejection * (++health.ejections()), settings_.max_ejection);
   health.Eject(fmt::format("ejected for {} s: {}",

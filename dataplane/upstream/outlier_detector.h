@@ -23,6 +23,8 @@ struct OutlierSettings {
   // The first time; each further time lately adds as much, up to the maximum.
   std::chrono::milliseconds base_ejection{30'000}, max_ejection{300'000};
   uint32_t max_ejected_percent = 50;
+  // The cluster's. No ejection leaves fewer usable endpoints: those that are worse would be used.
+  uint32_t panic_threshold_percent = 0;
   // Ejected below the mean success rate by so many hundredths of a standard deviation. 0: off.
   uint32_t success_deviations_percent = 0;
   // Ejected above this share of the median of the others' times to the response head. 0: off.
@@ -74,6 +76,7 @@ class OutlierDetector {
   std::vector<Interval> TakeIntervals();
   void JudgeSuccess(const std::vector<Interval>& intervals, int64_t now_unix_ms);
   void JudgeLatency(const std::vector<Interval>& intervals, int64_t now_unix_ms);
+  bool MayEject(const EndpointHealth& health) const;
   void Eject(size_t endpoint, OutlierReason reason, const std::string& text, int64_t now_unix_ms);
 
   const OutlierSettings settings_;

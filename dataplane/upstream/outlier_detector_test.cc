@@ -84,6 +84,25 @@ TEST_F(OutlierDetectorTest, TheOnlyOneStays) {
   EXPECT_FALSE(Ejected(0));
 }
 
+TEST_F(OutlierDetectorTest, TheLastUsableOneStays) {
+  Make({.consecutive_failures = 1, .max_ejected_percent = 50}, 4);
+  for (size_t i = 1; i < 4; ++i) endpoints_[i]->Set(false, "refused", now_);
+  Fail(0, 10);
+  EXPECT_FALSE(Ejected(0));
+  endpoints_[3]->Set(true, "", now_);
+  Fail(0, 1);
+  EXPECT_TRUE(Ejected(0));
+}
+
+TEST_F(OutlierDetectorTest, NoEjectionBringsPanic) {
+  Make({.consecutive_failures = 1, .max_ejected_percent = 99, .panic_threshold_percent = 50}, 4);
+  endpoints_[3]->Set(false, "refused", now_);
+  for (size_t i = 0; i < 3; ++i) Fail(i, 10);
+  EXPECT_TRUE(Ejected(0));
+  EXPECT_FALSE(Ejected(1)) << "a quarter would be left, and the one that is refused be used";
+  EXPECT_FALSE(Ejected(2));
+}
+
 TEST_F(OutlierDetectorTest, TheCapHoldsForManyThreads) {
   Make({.consecutive_failures = 1, .max_ejected_percent = 30}, 10);
   std::vector<std::thread> threads;

@@ -9,14 +9,16 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
 
-OutlierSettings SettingsOf(const v1::OutlierDetection& source) {
+OutlierSettings SettingsOf(const v1::Cluster& cluster) {
   using std::chrono::milliseconds;
+  const v1::OutlierDetection& source = cluster.outlier_detection();
   OutlierSettings settings;
   settings.consecutive_failures = source.consecutive_failures();
   settings.interval = milliseconds(source.interval_ms());
   settings.base_ejection = milliseconds(source.base_ejection_ms());
   settings.max_ejection = milliseconds(source.max_ejection_ms());
   settings.max_ejected_percent = source.max_ejected_percent();
+  settings.panic_threshold_percent = cluster.panic_threshold_percent();
   settings.success_deviations_percent = source.success_deviations_percent();
   settings.latency_percent = source.latency_percent();
   settings.requests_min = source.requests_min();
@@ -45,8 +47,7 @@ std::shared_ptr<OutlierDetector> OutlierMonitor::Watch(
     watched.addresses.push_back(cluster.endpoints(static_cast<int>(i)).address());
     watched.ejected.push_back(endpoints[i]->ejected());
   }
-  auto detector = std::make_shared<OutlierDetector>(SettingsOf(cluster.outlier_detection()),
-                                                    std::move(endpoints));
+  auto detector = std::make_shared<OutlierDetector>(SettingsOf(cluster), std::move(endpoints));
   watched.detector = detector;
   return detector;
 }

@@ -45,6 +45,7 @@ Server::Server(boost::asio::io_context& context, ServerOptions options,
       options_(std::move(options)),
       health_(context, on_health_change),
       outliers_(context, std::move(on_health_change)),
+      warm_up_(context),
       rotation_(context),
       shutdown_poll_(context) {
   if (options_.workers > 0) StartWorkers(0);
@@ -108,7 +109,22 @@ std::vector<v1::ResourceError> Server::Prepare(config::ParsedSnapshot parsed,
   return errors;
 }
 
+void Server::WarmUp(std::function<void()> warm) {
+  std::vector<upstream::WarmUp::Awaited> awaited;
+  const int64_t now = base::MonotonicMicros();
+  for (const auto& cluster : prepared_->clusters) {
+    if (cluster->warm_up.count() == 0) continue;
+    for (const upstream::EndpointSpec& endpoint : cluster->endpoints) {
+      if (endpoint.health->checked()) continue;
+      awaited.push_back({endpoint.health, now + io::Micros(cluster->warm_up).count()});
+    }
+  }
+  if (!awaited.empty()) base::LogInfo("waiting for the first checks of {} nodes", awaited.size());
+  warm_up_.Begin(std::move(awaited), std::move(warm));
+}
+
 void Server::Discard() {
+  warm_up_.Cancel();  // Before Collect: it holds endpoints.
   prepared_.reset();
   if (workers_ != nullptr) workers_->Discard();
   health_.Collect();
@@ -129,6 +145,7 @@ void Server::Commit(std::function<void()> on_effective) {
     // serving.
     base::LogError("access log: {}", View(status.message()));
   }
+  warm_up_.Cancel();
   certificates_ = std::move(prepared_certificates_);
   requests_at_commit_ = registry_.Sum().requests;
   workers_->Commit(std::move(prepared_), [this, on_effective = std::move(on_effective)] {

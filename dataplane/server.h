@@ -13,6 +13,7 @@
 
 #include "dataplane/control/dataplane.h"
 #include "dataplane/runtime/runtime_builder.h"
+#include "dataplane/upstream/warm_up.h"
 #include "dataplane/worker/worker_set.h"
 
 namespace sluice {
@@ -33,6 +34,7 @@ class Server final : public control::Dataplane {
 
   std::vector<v1::ResourceError> Prepare(config::ParsedSnapshot parsed,
                                          const v1::Version& version) override;
+  void WarmUp(std::function<void()> warm) override;
   void Discard() override;
   void Commit(std::function<void()> on_effective) override;
   void SetDraining(bool draining) override;
@@ -80,6 +82,7 @@ class Server final : public control::Dataplane {
   tls::TicketKeys ticket_keys_;
   upstream::HealthMonitor health_;
   upstream::OutlierMonitor outliers_;
+  upstream::WarmUp warm_up_;
   std::unique_ptr<worker::WorkerSet> workers_;                  // Null until their number is known.
   std::optional<worker::WorkerSet::SocketsByAddress> adopted_;  // Until the first Prepare.
   std::shared_ptr<const runtime::RuntimeConfig> prepared_;

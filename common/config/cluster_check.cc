@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint32_t kCheckIntervalMinMs = 10;
 constexpr uint32_t kCheckMaxMs = 60 * 60 * 1000;
+constexpr uint32_t kWarmUpMaxMs = 5000;  // Controllers wait twice as long for an answer.
 constexpr uint32_t kCheckCountMax = 1000;
 constexpr uint32_t kIdleConnectionsMax = 100'000;
 
@@ -83,6 +84,7 @@ void CheckHealthCheck(const v1::Cluster& cluster, ResourceErrors* errors) {
              errors);
   CheckRange("health_check.timeout_ms", check.timeout_ms(), 1, kCheckMaxMs, errors);
   CheckRange("health_check.healthy_after", check.healthy_after(), 1, kCheckCountMax, errors);
+  CheckRange("health_check.warm_up_ms", check.warm_up_ms(), 0, kWarmUpMaxMs, errors);
   CheckRange("health_check.unhealthy_after", check.unhealthy_after(), 1, kCheckCountMax, errors);
   if (check.schema() == v1::HealthCheck::TCP) return;
   if (!check.http_host().empty()) {

@@ -445,6 +445,8 @@ TEST(ValidateTest, HealthChecks) {
             [&](Parts* parts) { check(parts)->set_healthy_after(0); });
   ExpectOne("health_check.unhealthy_after", "out of range",
             [&](Parts* parts) { check(parts)->set_unhealthy_after(0); });
+  ExpectOne("health_check.warm_up_ms", "0 to 5000",
+            [&](Parts* parts) { check(parts)->set_warm_up_ms(5001); });
   ExpectOne("health_check.http_path", "must begin with '/'",
             [&](Parts* parts) { check(parts)->set_http_path("health"); });
   ExpectOne("health_check.http_host", "not a host name",

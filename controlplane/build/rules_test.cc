@@ -313,6 +313,10 @@ INSTANTIATE_TEST_SUITE_P(
              WithUpstream("            health_check: {frequency_secs: 5, timeout: 6s}\n"),
              {"a.yaml:9:56: error: services[0].routes[0].upstreams[0].health_check.timeout: '6s' "
               "is longer than frequency_secs (5); make it shorter"}},
+        Rule{"WarmUpLongerThanControllersWait",
+             WithUpstream("            health_check: {initially_unhealthy: true, warm_up: 6s}\n"),
+             {"a.yaml:9:64: error: services[0].routes[0].upstreams[0].health_check.warm_up: '6s' "
+              "is out of range; give 0ms to 5s"}},
         Rule{"DefaultTimeoutFitsFrequency",
              WithUpstream("            health_check: {frequency_secs: 1}\n"),
              {}},

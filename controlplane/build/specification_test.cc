@@ -82,6 +82,7 @@ TEST_F(SpecificationTest, UpstreamsKeepStrategyChecksAndNodes) {
   EXPECT_EQ(users.health_check().http_path(), "/health");
   EXPECT_EQ(users.health_check().interval_ms(), 5'000u);
   EXPECT_EQ(users.health_check().timeout_ms(), 2'000u);
+  EXPECT_EQ(users.health_check().warm_up_ms(), 2'000u);
   ASSERT_EQ(users.endpoints_size(), 2);
   EXPECT_EQ(users.endpoints(0).address(), "10.0.1.1:8080");
   EXPECT_EQ(users.endpoints(0).sni(), "users.internal");

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kDayMs = 24 * 60 * 60 * 1000;
 constexpr int64_t kHourMs = 60 * 60 * 1000;
+constexpr int64_t kWarmUpMaxMs = 5000;
 constexpr int64_t kWeightMax = 1'000'000;
 
 constexpr Choice kStrategies[] = {
@@ -96,6 +97,16 @@ constexpr Key kHealthCheckKeys[] = {
      .example = "true",
      .field = "initially_unhealthy",
      .initial = "false"},
+    {.name = "warm_up",
+     .kind = KeyKind::kDuration,
+     .doc =
+         "With initially_unhealthy: how long a new version waits at most, before it takes effect "
+         "anywhere, for each new node's first check. Any answer ends the wait, a refusal, too. "
+         "0s: it does not wait.",
+     .example = "1s",
+     .field = "warm_up_ms",
+     .initial = "2s",
+     .max = kWarmUpMaxMs},
 };
 constexpr Block kHealthCheck = {
     .title = "upstreams[].health_check",

@@ -63,6 +63,14 @@ const Unit* TakeUnit(std::string_view* text) {
   return nullptr;
 }
 
+// Without a fraction.
+std::string InLargestUnit(int64_t milliseconds) {
+  const auto unit = std::find_if(std::rbegin(kUnits), std::rend(kUnits), [&](const Unit& one) {
+    return milliseconds % one.milliseconds == 0;
+  });
+  return fmt::format("{}{}", milliseconds / unit->milliseconds, unit->word);
+}
+
 // Digits in groups ("1_000", "1,000") as one number.
 std::string WithoutSeparators(std::string_view text) {
   std::string digits;
@@ -120,8 +128,8 @@ std::string CheckDuration(const Key& key, std::string_view text, int64_t* millis
     return fmt::format("{} is not a duration; write it like 250ms, 5s, 1m30s or 1h", Quoted(text));
   }
   if (*milliseconds >= key.min && *milliseconds <= key.max) return {};
-  return fmt::format("{} is out of range; give {}ms to {}h", Quoted(text), key.min,
-                     key.max / kUnits[3].milliseconds);
+  return fmt::format("{} is out of range; give {}ms to {}", Quoted(text), key.min,
+                     InLargestUnit(key.max));
 }
 
 std::string ChooseWord(const Key& key, std::string_view text, int64_t* number) {

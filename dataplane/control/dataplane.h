@@ -20,6 +20,10 @@ class Dataplane {
   // Traffic is not touched. Empty: ready, and kept until Commit, Discard or the next Prepare.
   virtual std::vector<v1::ResourceError> Prepare(config::ParsedSnapshot parsed,
                                                  const v1::Version& version) = 0;
+  // Calls `warm` once, when the new endpoints of what is prepared have been checked or the time for
+  // that is over; before it returns where there is none. Never after Discard, Commit or another
+  // Prepare.
+  virtual void WarmUp(std::function<void()> warm) = 0;
   virtual void Discard() = 0;
   // Puts the prepared snapshot into service. `on_effective` runs on the control thread when every
   // worker serves it.

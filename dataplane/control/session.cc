@@ -117,7 +117,7 @@ void Session::OnPrepare(const v1::Prepare& prepare) {
     if (rejected_.has_value()) {
       SendRejected(root, {rejected_->errors().begin(), rejected_->errors().end()});
     } else if (activator_.prepared_root() == root) {
-      SendPrepared(root);
+      if (warming_root_ != root) SendPrepared(root);
     } else {
       SendResync(root, activator_.active_version().root());
     }
@@ -131,8 +131,16 @@ void Session::OnPrepare(const v1::Prepare& prepare) {
   std::vector<v1::ResourceError> errors =
       activator_.Prepare(*std::move(resources), offer_.version());
   if (!errors.empty()) return SendRejected(root, std::move(errors));
-  SendPrepared(root);
-  if (prepare.dry_run()) activator_.Discard();
+  if (prepare.dry_run()) {
+    SendPrepared(root);
+    activator_.Discard();
+    return;
+  }
+  warming_root_ = root;
+  dataplane_.WarmUp([this, root] {
+    warming_root_.clear();
+    SendPrepared(root);
+  });
 }
 
 // Resync helps only against a delta that did not fit what is here. When everything was sent, or the

@@ -82,6 +82,7 @@ class Session {
   const Send send_;
   v1::Offer offer_;                                // The newest.
   std::optional<snapshot::DeltaDecoder> decoder_;  // While chunks of offer_ are awaited.
+  std::string warming_root_;                       // What is prepared and not yet answered for.
   std::optional<v1::Rejected> rejected_;  // The answer to offer_, should it be asked again.
   uint32_t report_interval_ms_ = 2000;
   bool welcomed_ = false;

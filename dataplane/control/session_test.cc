@@ -292,6 +292,42 @@ TEST_F(SessionTest, PrepareAskedTwiceIsAnsweredTwice) {
   EXPECT_EQ(dataplane_.prepares, 1);
 }
 
+TEST_F(SessionTest, PreparedIsSaidWhenItIsWarm) {
+  dataplane_.warm_at_once = false;
+  Offer(nullptr, one_, 1);
+  Prepare(one_);
+  Prepare(one_);  // Asked again: the answer is on its way.
+  EXPECT_TRUE(sent_.empty());
+  dataplane_.BecomeWarm();
+  EXPECT_EQ(TakeOnly().prepared().root(), snapshot::RootOf(one_));
+  Prepare(one_);
+  EXPECT_EQ(TakeOnly().prepared().root(), snapshot::RootOf(one_));
+}
+
+TEST_F(SessionTest, WhatIsGivenUpIsNeverWarm) {
+  dataplane_.warm_at_once = false;
+  Offer(nullptr, one_, 1);
+  Prepare(one_);
+  Offer(nullptr, two_, 2);
+  dataplane_.BecomeWarm();
+  EXPECT_TRUE(sent_.empty());
+  Prepare(two_);
+  Discard(two_);
+  dataplane_.BecomeWarm();
+  EXPECT_TRUE(sent_.empty());
+  Offer(nullptr, two_, 3);
+  Prepare(two_);
+  session_.reset();
+  EXPECT_FALSE(dataplane_.warming);
+}
+
+TEST_F(SessionTest, ADryRunWaitsForNobody) {
+  dataplane_.warm_at_once = false;
+  Offer(nullptr, one_, 1);
+  Prepare(snapshot::RootOf(one_), true);
+  EXPECT_EQ(TakeOnly().prepared().root(), snapshot::RootOf(one_));
+}
+
 TEST_F(SessionTest, PrepareOfWhatWasNeverOfferedAsksForIt) {
   Prepare(one_);
   EXPECT_EQ(TakeOnly().resync().expected_root(), snapshot::RootOf(one_));

@@ -23,11 +23,20 @@ class FakeDataplane final : public Dataplane {
     prepared_revision = version.revision();
     return {};
   }
+  void WarmUp(std::function<void()> warm) override {
+    if (warm_at_once) return warm();
+    warming = std::move(warm);
+  }
+  void BecomeWarm() {
+    if (warming) std::exchange(warming, nullptr)();
+  }
   void Discard() override {
     ++discards;
+    warming = nullptr;
     prepared_revision = 0;
   }
   void Commit(std::function<void()> on_effective) override {
+    warming = nullptr;
     current = std::move(parsed_);
     prepared_revision = 0;
     if (effective_at_once) {
@@ -61,7 +70,9 @@ class FakeDataplane final : public Dataplane {
   std::vector<std::function<void()>> waiting;
   uint64_t prepared_revision = 0;  // 0: nothing prepared.
   int prepares = 0, discards = 0;
+  std::function<void()> warming;
   bool effective_at_once = true;
+  bool warm_at_once = true;
   bool undrain_fails = false;
   bool draining_now = false, serving_now = false;
 

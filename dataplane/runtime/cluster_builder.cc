@@ -126,6 +126,9 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
     spec->retry_budget_percent = cluster.circuit_breaker().retry_budget_percent();
     spec->admission = AdmissionOf(cluster);
   }
+  if (cluster.health_check().initially_unhealthy()) {
+    spec->warm_up = io::Millis(cluster.health_check().warm_up_ms());
+  }
   spec->protocol = cluster.protocol();
   spec->proxy_header = upstream::ProxyHeaderOf(cluster);
   if (spec->proxy_header != proxyproto::HeaderVersion::kNone) spec->idle_connections_max = 0;

@@ -58,6 +58,8 @@ struct ClusterSpec {
   std::shared_ptr<Admission> admission;       // Of all workers; null: no limit.
   std::shared_ptr<OutlierDetector> outliers;  // Of all workers; null: nobody is ejected.
   uint32_t retry_budget_percent = 20;         // Retries, of a worker's requests.
+  // What a snapshot that is being prepared waits for the first checks of new endpoints.
+  io::Millis warm_up{0};
   v1::UpstreamProtocol protocol = v1::UPSTREAM_PROTOCOL_HTTP1;
   // What connections begin with. Where they do, they belong to one client: none is kept.
   proxyproto::HeaderVersion proxy_header = proxyproto::HeaderVersion::kNone;

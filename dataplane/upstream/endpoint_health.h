@@ -27,6 +27,10 @@ class EndpointHealth {
   // call.
   void Set(bool healthy, std::string reason, int64_t now_unix_ms);
 
+  // Control thread. Whether a check has had an answer, good or bad.
+  bool checked() const { return checked_; }
+  void NoteChecked() { checked_ = true; }
+
   // Any thread. `until_unix_ms`: when Readmit takes it back.
   void Eject(std::string reason, int64_t now_unix_ms, int64_t until_unix_ms);
   // Control thread. Takes it back if its time is over.
@@ -52,6 +56,7 @@ class EndpointHealth {
   mutable std::mutex mutex_;  // Guards what people read, never the request path.
   std::string reason_;
   int64_t since_unix_ms_ = 0;
+  bool checked_ = false;  // Control thread.
   std::string ejection_reason_;
   int64_t ejected_unix_ms_ = 0, ejected_until_unix_ms_ = 0;
 };

@@ -42,10 +42,12 @@ std::string ServerNameOf(const v1::Cluster& cluster, const v1::Endpoint& endpoin
 
 // What a health depends on; everything else may change without losing it.
 std::string KeyOf(const v1::Cluster& cluster, const v1::Endpoint& endpoint) {
+  v1::HealthCheck check = cluster.health_check();
+  check.clear_warm_up_ms();  // How long others wait for it.
   std::string key = cluster.name();
   for (const std::string& part :
        {endpoint.address(), endpoint.sni(), cluster.tls().SerializeAsString(),
-        cluster.health_check().SerializeAsString(), std::to_string(cluster.proxy_protocol()),
+        check.SerializeAsString(), std::to_string(cluster.proxy_protocol()),
         std::to_string(cluster.protocol())}) {
     // Sizes keep apart what would otherwise run together.
     key += '\0' + std::to_string(part.size()) + ':' + part;
@@ -133,6 +135,7 @@ class Watched : public std::enable_shared_from_this<Watched> {
   void OnResult(bool passed, const std::string& reason) {
     const bool was_healthy = health->healthy();
     const bool healthy = threshold_.Observe(passed);
+    health->NoteChecked();
     health->Set(healthy, reason, NowUnixMs());
     // Give or take a tenth, so that proxies do not probe in step.
     const uint32_t tenth = interval_ms_ / 10;

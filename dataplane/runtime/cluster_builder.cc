@@ -126,6 +126,7 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
     spec->retry_budget_percent = cluster.circuit_breaker().retry_budget_percent();
     spec->admission = AdmissionOf(cluster);
   }
+  spec->slow_start = io::Millis(cluster.slow_start_ms());
   spec->protocol = cluster.protocol();
   spec->proxy_header = upstream::ProxyHeaderOf(cluster);
   if (spec->proxy_header != proxyproto::HeaderVersion::kNone) spec->idle_connections_max = 0;

@@ -170,6 +170,7 @@ void CheckCluster(const v1::Cluster& cluster, const Known& known, ResourceErrors
     CheckRange("outlier_detection.max_ejected_percent", outliers.max_ejected_percent(), 0, 99,
                &errors);
   }
+  AddProblem("slow_start_ms", DurationProblem(cluster.slow_start_ms()), &errors);
   CheckRange("panic_threshold_percent", cluster.panic_threshold_percent(), 0, 100, &errors);
 }
 

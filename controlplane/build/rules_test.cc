@@ -274,7 +274,8 @@ INSTANTIATE_TEST_SUITE_P(
              {"a.yaml:9:20: warning: upstreams[0].name: no route uses upstream 'x'",
               "a.yaml:9:23: error: upstreams[0].weight: unknown key 'weight'; known here: name, "
               "lb_strategy, hash_on, health_check, nodes, tls, protocol, proxy_protocol, "
-              "timeouts, keep_alive, circuit_breaker, outlier_detection, panic_threshold_percent"}},
+              "timeouts, keep_alive, circuit_breaker, outlier_detection, slow_start, "
+              "panic_threshold_percent"}},
         Rule{"UnknownReference",
              WithRoute("        upstreams: [{name: ap}]\n"
                        "upstreams: [{name: app, nodes: [{addr: '10.0.0.1:80'}]}]\n"),

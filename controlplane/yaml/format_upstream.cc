@@ -457,6 +457,15 @@ constexpr Key kUpstreamKeys[] = {
      .field = "outlier_detection",
      .without = "nobody is taken out",
      .block = &kOutlier},
+    {.name = "slow_start",
+     .kind = KeyKind::kDuration,
+     .doc = "A node that was added, has become healthy or comes back from ejection begins with a "
+            "tenth of its weight and has all of it after this time. 0s: at once. `hash` does not "
+            "look at it: its keys stay where they are.",
+     .example = "30s",
+     .field = "slow_start_ms",
+     .initial = "0s",
+     .max = kDayMs},
     {.name = "panic_threshold_percent",
      .kind = KeyKind::kInteger,
      .doc = "With less than this share of its nodes healthy and not taken out by "

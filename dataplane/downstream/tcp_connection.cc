@@ -135,6 +135,7 @@ io::Task<Failure> TcpConnection::Connect() {
   const io::Millis timeout = route_->connect_timeout.count() != 0
                                  ? route_->connect_timeout
                                  : cluster_->spec().connect_timeout;
+  cluster_->BeginRequest(context_.reactor.now_micros());
   Failure last = Failure::kNone;
   for (;;) {
     ++attempts_;

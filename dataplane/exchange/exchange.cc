@@ -76,7 +76,7 @@ io::Task<Failure> Exchange::Forward() {
   if (total.count() != 0 && !upgrade_ && !grpc_) {
     deadline_micros_ = request_.started_micros + io::Micros(total).count();
   }
-  cluster_->EarnRetries(context_.reactor.now_micros());
+  cluster_->BeginRequest(context_.reactor.now_micros());
   // Retry is the only step back.
   Failure last = Failure::kNone;
   for (;;) {

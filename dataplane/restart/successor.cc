@@ -48,7 +48,9 @@ absl::StatusOr<std::unique_ptr<Successor>> Successor::Ask(boost::asio::io_contex
   channel.SetTimeout(kOfferTimeout);
   v1::HandoverMessage message;
   message.mutable_request()->set_build_version(std::string(base::BuildInfo()));
-  RETURN_IF_ERROR(channel.Send(message));
+  // A predecessor that refuses at once may have closed already; what it said is still to be read.
+  const absl::Status sent = channel.Send(message);
+  if (!sent.ok() && !absl::IsUnavailable(sent)) return sent;
   std::unique_ptr<Successor> successor(new Successor(context, std::move(channel)));
   if (const absl::Status status = successor->ReceiveOffer(node_id); !status.ok()) {
     if (!absl::IsAborted(status)) successor->GiveUp(std::string(status.message()));

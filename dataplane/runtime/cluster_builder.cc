@@ -129,6 +129,7 @@ std::shared_ptr<const upstream::ClusterSpec> ClusterBuilder::Build(
   if (cluster.health_check().initially_unhealthy()) {
     spec->warm_up = io::Millis(cluster.health_check().warm_up_ms());
   }
+  spec->slow_start = io::Millis(cluster.slow_start_ms());
   spec->protocol = cluster.protocol();
   spec->proxy_header = upstream::ProxyHeaderOf(cluster);
   if (spec->proxy_header != proxyproto::HeaderVersion::kNone) spec->idle_connections_max = 0;

@@ -119,7 +119,10 @@ ssize_t Stream::Write(const void* from, size_t bytes) {
   if (bytes == 0) return 0;
   ERR_clear_error();
   const int written = SSL_write(ssl_.get(), from, static_cast<int>(std::min(bytes, kRecordBytes)));
-  return written > 0 ? written : Result(written);
+  if (written > 0) return written;
+  // OpenSSL tells of the peer's close_notify here, too, if there was one before the socket failed.
+  const ssize_t result = Result(written);
+  return result == 0 ? -ECONNRESET : result;
 }
 
 ssize_t Stream::Writev(const iovec* parts, int count) {

@@ -37,6 +37,7 @@ class Stream {
 
   // -ENODATA: TLS ended without close_notify; what came before may have been cut short.
   ssize_t Read(void* into, size_t bytes);
+  // Never 0 for anything but nothing.
   ssize_t Write(const void* from, size_t bytes);
   // Small parts leave as one TLS record.
   ssize_t Writev(const iovec* parts, int count);

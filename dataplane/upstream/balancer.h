@@ -28,6 +28,8 @@ class Balancer {
 
   // Index of the endpoint, or -1 when none may be used. `hash` only matters to LB_STRATEGY_HASH.
   int Pick(uint64_t hash, const TriedEndpoints& tried);
+  // After weights have changed.
+  void Reweigh() { Refresh(seen_changes_); }
 
  private:
   void Refresh(uint64_t changes);

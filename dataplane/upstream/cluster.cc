@@ -34,6 +34,7 @@ Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, PoolSet& pools,
       loads_(LoadsOf(*spec_)),
       balancer_(spec_->lb_strategy, loads_, AddressesOf(*spec_), spec_->panic_threshold_percent,
                 seed),
+      slow_start_(spec_->slow_start),
       retry_budget_(spec_->retry_budget_percent == 0 ? 0 : kRetryCost * kRetriesSavedMin) {
   pools_.reserve(spec_->endpoints.size());
   for (const EndpointSpec& endpoint : spec_->endpoints)
@@ -72,6 +73,13 @@ Cluster::Load::~Load() {
   --cluster_->requests_active_;
   cluster_->stats_.requests_active.Sub();
   if (cluster_->spec_->admission != nullptr) cluster_->spec_->admission->Leave(endpoint_);
+}
+
+void Cluster::BeginRequest(int64_t now_micros) {
+  EarnRetries(now_micros);
+  if (!slow_start_.due(now_micros)) return;
+  slow_start_.Apply(loads_, now_micros, [this](size_t i) { return spec_->endpoints[i].weight; });
+  balancer_.Reweigh();
 }
 
 void Cluster::EarnRetries(int64_t now_micros) {

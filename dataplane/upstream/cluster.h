@@ -10,6 +10,7 @@
 #include "dataplane/upstream/balancer.h"
 #include "dataplane/upstream/cluster_spec.h"
 #include "dataplane/upstream/pool.h"
+#include "dataplane/upstream/slow_start.h"
 
 namespace sluice::upstream {
 
@@ -57,18 +58,21 @@ class Cluster {
     size_t endpoint_ = 0;
   };
 
-  // --- The retry budget: an upstream in trouble must not get much more of what troubles it.
-  // For each request, whatever its number of tries.
-  void EarnRetries(int64_t now_micros);
-  // False where the budget is used up.
+  // For each request, before its first try.
+  void BeginRequest(int64_t now_micros);
+  // False where the budget is used up: an upstream in trouble must not get much more of what
+  // troubles it.
   bool TakeRetry();
 
  private:
+  void EarnRetries(int64_t now_micros);
+
   std::shared_ptr<const ClusterSpec> spec_;
   observe::ClusterStats& stats_;
   std::vector<EndpointLoad> loads_;  // The balancer looks at them.
   std::vector<std::shared_ptr<Pool>> pools_;
   Balancer balancer_;
+  SlowStart slow_start_;
   uint32_t requests_active_ = 0;
   uint64_t retry_budget_;  // In hundredths of a retry.
   int64_t earned_micros_ = 0;

@@ -50,6 +50,7 @@ struct ClusterSpec {
   HashKey hash_key;
   std::vector<EndpointSpec> endpoints;
   std::shared_ptr<const tls::ClientContext> tls;  // Null: no endpoint needs it.
+  io::Millis slow_start{0};                       // Until a new endpoint has its full weight.
   io::Millis connect_timeout{5000};
   io::Millis idle_timeout{60'000};
   uint32_t idle_connections_max = 256;  // Per endpoint.

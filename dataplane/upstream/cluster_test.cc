@@ -26,20 +26,20 @@ class RetryBudgetTest : public testing::Test {
 
 TEST_F(RetryBudgetTest, AFifthOfTheRequests) {
   Cluster cluster(Spec(20), pools_, stats_, 1);
-  cluster.EarnRetries(0);
+  cluster.BeginRequest(0);
   TakeAll(cluster);
-  for (int i = 0; i < 25; ++i) cluster.EarnRetries(0);
+  for (int i = 0; i < 25; ++i) cluster.BeginRequest(0);
   EXPECT_EQ(TakeAll(cluster), 5);
   EXPECT_EQ(stats_.retries_refused_total.Get(), 2u);
 }
 
 TEST_F(RetryBudgetTest, TimeEarnsTenASecond) {
   Cluster cluster(Spec(20), pools_, stats_, 1);
-  cluster.EarnRetries(0);
+  cluster.BeginRequest(0);
   TakeAll(cluster);
-  cluster.EarnRetries(350'000);
+  cluster.BeginRequest(350'000);
   EXPECT_EQ(TakeAll(cluster), 3);
-  cluster.EarnRetries(60'000'000);
+  cluster.BeginRequest(60'000'000);
   EXPECT_EQ(TakeAll(cluster), 10) << "no more than can be saved";
 }
 
@@ -47,13 +47,13 @@ TEST_F(RetryBudgetTest, SavesAsManyAsAreUnderWay) {
   Cluster cluster(Spec(20), pools_, stats_, 1);
   std::vector<Cluster::Load> loads(300);
   for (Cluster::Load& load : loads) ASSERT_EQ(cluster.Enter(0, {}, false, &load), 0);
-  for (int i = 0; i < 10'000; ++i) cluster.EarnRetries(0);
+  for (int i = 0; i < 10'000; ++i) cluster.BeginRequest(0);
   EXPECT_EQ(TakeAll(cluster), 300);
 }
 
 TEST_F(RetryBudgetTest, ZeroMeansNone) {
   Cluster cluster(Spec(0), pools_, stats_, 1);
-  cluster.EarnRetries(60'000'000);
+  cluster.BeginRequest(60'000'000);
   EXPECT_FALSE(cluster.TakeRetry());
 }
 

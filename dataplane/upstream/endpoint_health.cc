@@ -12,6 +12,7 @@ void EndpointHealth::Set(bool healthy, std::string reason, int64_t now_unix_ms) 
   reason_ = std::move(reason);
   if (was_healthy != healthy || since_unix_ms_ == 0) since_unix_ms_ = now_unix_ms;
   if (was_healthy == healthy) return;
+  usable_since_micros_.store(base::MonotonicMicros(), std::memory_order_relaxed);
   // In this order: whoever sees the new count also sees the new health.
   healthy_.store(healthy, std::memory_order_relaxed);
   changes_.fetch_add(1, std::memory_order_release);
@@ -30,6 +31,7 @@ void EndpointHealth::Readmit(int64_t now_unix_ms) {
   if (!ejected()) return;
   const std::lock_guard lock(mutex_);
   if (now_unix_ms < ejected_until_unix_ms_) return;
+  usable_since_micros_.store(base::MonotonicMicros(), std::memory_order_relaxed);
   ejected_.store(false, std::memory_order_relaxed);
   changes_.fetch_add(1, std::memory_order_release);
 }

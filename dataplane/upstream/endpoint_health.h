@@ -7,17 +7,24 @@
 #include <mutex>
 #include <string>
 
+#include "common/base/clock.h"
+
 namespace sluice::upstream {
 
 class EndpointHealth {
  public:
-  explicit EndpointHealth(bool healthy) : healthy_(healthy) {}
+  explicit EndpointHealth(bool healthy, int64_t made_micros = base::MonotonicMicros())
+      : healthy_(healthy), usable_since_micros_(made_micros) {}
 
   // By its checks.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   // Taken out for some time for how it treated requests.
   bool ejected() const { return ejected_.load(std::memory_order_relaxed); }
   bool usable() const { return healthy() && !ejected(); }  // Hot path.
+  // Monotonic; when it became usable the last time, or was made. Hot path.
+  int64_t usable_since_micros() const {
+    return usable_since_micros_.load(std::memory_order_relaxed);
+  }
 
   // Grows whenever it changes for any endpoint whether it is usable: what was computed from health
   // is good until then. Hot path.
@@ -53,6 +60,7 @@ class EndpointHealth {
   std::atomic<bool> healthy_;
   std::atomic<bool> ejected_{false};
   std::atomic<uint32_t> ejections_{0};
+  std::atomic<int64_t> usable_since_micros_;
   mutable std::mutex mutex_;  // Guards what people read, never the request path.
   std::string reason_;
   int64_t since_unix_ms_ = 0;

@@ -207,12 +207,15 @@ void Hub::OnClosed(uint64_t stream, const std::string& note) {
       node_id = node->id;
       hello = node->hello.SerializeAsString();
     }
-    fleet_.OnDisconnect(stream, note, base::MonotonicMillis());
-    Changed();
   }
-  if (node_id.empty()) return;
-  const absl::Status status = store_.SeeNode(node_id, hello, base::UnixMillis());
-  if (!status.ok()) base::LogError("{}", std::string(status.message()));
+  // While it still counts as connected: whoever sees that it has gone may have it forgotten.
+  if (!node_id.empty()) {
+    const absl::Status status = store_.SeeNode(node_id, hello, base::UnixMillis());
+    if (!status.ok()) base::LogError("{}", std::string(status.message()));
+  }
+  const std::lock_guard lock(mutex_);
+  fleet_.OnDisconnect(stream, note, base::MonotonicMillis());
+  Changed();
 }
 
 void Hub::Shutdown(uint32_t retry_after_ms) {

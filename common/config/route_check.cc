@@ -86,6 +86,7 @@ void CheckForward(const v1::Route& route, const Known& known, const std::string&
   }
   duration("retry.backoff_ms", retry.backoff_ms());
   duration("retry.backoff_max_ms", retry.backoff_max_ms());
+  duration("retry.hedge_after_ms", retry.hedge_after_ms());
 }
 
 void CheckRespond(const v1::Respond& respond, const std::string& field, ResourceErrors* errors) {

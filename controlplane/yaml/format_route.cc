@@ -104,6 +104,16 @@ constexpr Key kRetryKeys[] = {
      .field = "backoff_max_ms",
      .initial = "250ms",
      .max = kDayMs},
+    {.name = "hedge_after",
+     .kind = KeyKind::kDuration,
+     .doc = "A GET or HEAD without a body whose response has not begun after this time goes to "
+            "another node as well. The first answer counts, and the other try is ended; interim "
+            "responses (103) are not passed on. Hedges come out of the upstream's retry budget, "
+            "but not out of `attempts`. 0s: none.",
+     .example = "50ms",
+     .field = "hedge_after_ms",
+     .initial = "0s",
+     .max = kDayMs},
 };
 constexpr Block kRetry = {.title = "services[].routes[].retry",
                           .doc =

@@ -225,7 +225,8 @@ void ServiceReader::CheckTcpRoute(const Found& found, const Path& path) {
     if (node) refuse(node, Path(timeouts, key), "'connect' and 'tunnel' are what counts there");
   }
   const Path retry(path, "retry");
-  for (const std::string_view key : {"on", "non_idempotent", "backoff", "backoff_max"}) {
+  for (const std::string_view key :
+       {"on", "non_idempotent", "backoff", "backoff_max", "hedge_after"}) {
     const YamlNode node = ValueOf(found.value("retry"), key);
     if (node) refuse(node, Path(retry, key), "other nodes are tried until one is connected to");
   }

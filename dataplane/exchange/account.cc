@@ -27,8 +27,8 @@ void Exchange::Account() {
   if (route_ != nullptr) record.route = route_->name;
   if (cluster_ != nullptr) {
     record.upstream = cluster_->spec().name;
-    if (endpoint_ >= 0) {
-      record.endpoint = cluster_->spec().endpoints[static_cast<size_t>(endpoint_)].address;
+    if (attempt_->endpoint >= 0) {
+      record.endpoint = cluster_->spec().endpoints[static_cast<size_t>(attempt_->endpoint)].address;
     }
   }
   record.request_id = request_id_;
@@ -51,8 +51,8 @@ void Exchange::Account() {
   record.request_body_bytes = request_body_bytes_;
   record.response_body_bytes = response_body_bytes_;
   record.duration_micros = duration;
-  record.connect_micros = connect_micros_;
-  record.upstream_head_micros = upstream_head_micros_;
+  record.connect_micros = attempt_->connect_micros;
+  record.upstream_head_micros = attempt_->head_micros;
   record.failure = failure_;
   record.version = runtime_.config().version.revision();
   context_.access_log.Append(record);

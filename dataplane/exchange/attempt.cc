@@ -43,57 +43,58 @@ upstream::SendLimit Exchange::LimitFor(io::Timer& timer) {
   return {timers(), timer, service().timeouts.idle};
 }
 
-io::Task<Failure> Exchange::Attempt() {
+io::Task<Failure> Exchange::Try(Attempt& attempt) {
   ++attempts_;
-  reused_ = request_sent_ = false;
+  attempt.reused = attempt.request_sent = false;
+  attempt.sent_micros = 0;
   const io::Millis per_try = route_->per_try_timeout;
-  try_deadline_micros_ =
+  attempt.deadline_micros =
       per_try.count() == 0 ? 0 : context_.reactor.now_micros() + io::Micros(per_try).count();
-  Failure failure = PickEndpoint();
-  if (failure == Failure::kUpstreamOverflow) failure = co_await AwaitRoom();
+  Failure failure = attempt.load ? Failure::kNone : PickEndpoint(attempt);
+  if (failure == Failure::kUpstreamOverflow) failure = co_await AwaitRoom(attempt);
   if (failure != Failure::kNone) co_return failure;
-  failure = co_await ObtainConnection();
+  failure = co_await ObtainConnection(attempt);
   if (failure != Failure::kNone) co_return failure;
-  failure = co_await SendRequest();
+  failure = co_await SendRequest(attempt);
   if (failure != Failure::kNone) co_return failure;
-  co_return co_await ReceiveHead();
+  co_return co_await ReceiveHead(attempt);
 }
 
-Failure Exchange::PickEndpoint() {
-  endpoint_ = cluster_->Enter(hash_, tried_, false, &load_);
-  if (endpoint_ == upstream::Cluster::kNoEndpoint && !tried_.empty()) {
+Failure Exchange::PickEndpoint(Attempt& attempt) {
+  attempt.endpoint = cluster_->Enter(hash_, tried_, false, &attempt.load);
+  if (attempt.endpoint == upstream::Cluster::kNoEndpoint && !tried_.empty()) {
     // All have been tried: from the first again.
     tried_.Clear();
-    endpoint_ = cluster_->Enter(hash_, tried_, false, &load_);
+    attempt.endpoint = cluster_->Enter(hash_, tried_, false, &attempt.load);
   }
-  if (endpoint_ >= 0) return Failure::kNone;
-  const bool full = endpoint_ == upstream::Cluster::kNoRoom;
+  if (attempt.endpoint >= 0) return Failure::kNone;
+  const bool full = attempt.endpoint == upstream::Cluster::kNoRoom;
   return full ? Failure::kUpstreamOverflow : Failure::kNoEndpoint;
 }
 
-io::Task<Failure> Exchange::AwaitRoom() {
+io::Task<Failure> Exchange::AwaitRoom(Attempt& attempt) {
   const io::Millis patience = cluster_->spec().admission->limits().pending_timeout;
   const upstream::RoomWanted wanted{.cluster = *cluster_,
                                     .hash = hash_,
                                     .tried = tried_,
-                                    .timer = timer_,
-                                    .limit = Within(patience),
-                                    .client = responder_->client()};
+                                    .timer = attempt.timer,
+                                    .limit = Within(attempt, patience),
+                                    .client = *attempt.client};
   const Failure failure =
-      co_await upstream::AwaitRoom(context_.reactor, wanted, &load_, &endpoint_);
+      co_await upstream::AwaitRoom(context_.reactor, wanted, &attempt.load, &attempt.endpoint);
   co_return failure == Failure::kUpstreamOverflow&& PastDeadline() ? Failure::kUpstreamTimeout
                                                                    : failure;
 }
 
 // The head, and a body that is already here as a whole. The rest is pumped beside what follows.
-io::Task<Failure> Exchange::SendRequest() {
-  sent_micros_ = context_.reactor.now_micros();
-  io::Task<Failure> sending = shared_ != nullptr ? SendByH2() : SendByH1();
+io::Task<Failure> Exchange::SendRequest(Attempt& attempt) {
+  attempt.sent_micros = context_.reactor.now_micros();
+  io::Task<Failure> sending = attempt.shared != nullptr ? SendByH2(attempt) : SendByH1(attempt);
   const Failure failure = co_await sending;
   // An upstream that answered and closed without reading all has still answered.
-  if (failure != Failure::kNone && !upstream_->may_have_answered()) co_return failure;
+  if (failure != Failure::kNone && !attempt.upstream->may_have_answered()) co_return failure;
   if (body_is_whole_) {
-    request_sent_ = failure == Failure::kNone;
+    attempt.request_sent = failure == Failure::kNone;
     co_return Failure::kNone;
   }
   moved_micros_ = context_.reactor.now_micros();
@@ -102,20 +103,21 @@ io::Task<Failure> Exchange::SendRequest() {
   co_return Failure::kNone;
 }
 
-io::Task<Failure> Exchange::SendByH1() {
-  upstream_ = &client_side_;
-  if (head_out_.empty()) WriteUpstreamHead(DescribeUpstreamHead(), &head_out_);
-  co_return co_await client_side_.SendRequest(head_out_.view(), request_.head->framing, whole_body_,
-                                              body_is_whole_, LimitFor(timer_));
+io::Task<Failure> Exchange::SendByH1(Attempt& attempt) {
+  attempt.upstream = &attempt.h1;
+  if (attempt.head_out.empty()) WriteUpstreamHead(DescribeUpstreamHead(), &attempt.head_out);
+  co_return co_await attempt.h1.SendRequest(attempt.head_out.view(), request_.head->framing,
+                                            whole_body_, body_is_whole_, LimitFor(attempt.timer));
 }
 
-io::Task<Failure> Exchange::SendByH2() {
-  h2_client_ = std::make_unique<upstream::H2Client>(*shared_, request_.head->method, wake_);
-  upstream_ = h2_client_.get();
+io::Task<Failure> Exchange::SendByH2(Attempt& attempt) {
+  attempt.h2 =
+      std::make_unique<upstream::H2Client>(*attempt.shared, request_.head->method, attempt.wake);
+  attempt.upstream = attempt.h2.get();
   const UpstreamHead head = DescribeUpstreamHead();
-  ListUpstreamFields(head, &head_out_, &memory_.upstream_fields);
+  ListUpstreamFields(head, &attempt.head_out, &memory_.upstream_fields);
   const bool bare = body_is_whole_ && whole_body_.empty();
-  if (!h2_client_->Start({.method = request_.head->method_text,
+  if (!attempt.h2->Start({.method = request_.head->method_text,
                           .authority = head.host,
                           .path = head.path,
                           .query = request_.query,
@@ -123,19 +125,19 @@ io::Task<Failure> Exchange::SendByH2() {
                          bare)) {
     co_return Failure::kUpstreamReset;
   }
-  head_out_.Release();
+  attempt.head_out.Release();
   if (bare || !body_is_whole_) co_return Failure::kNone;
   static const std::vector<http::Field> kNoTrailers;
-  co_return co_await h2_client_->SendBody(whole_body_, true, kNoTrailers, LimitFor(timer_));
+  co_return co_await attempt.h2->SendBody(whole_body_, true, kNoTrailers, LimitFor(attempt.timer));
 }
 
-io::Task<Failure> Exchange::ReceiveHead() {
+io::Task<Failure> Exchange::ReceiveHead(Attempt& attempt) {
   int interim = 0;
-  ArmForResponse();
+  ArmForResponse(attempt);
   for (;;) {
-    switch (upstream_->ReceiveHead(&memory_.response)) {
+    switch (attempt.upstream->ReceiveHead(&attempt.response)) {
       case Requester::Progress::kWait: {
-        const Failure failure = co_await AwaitUpstream();
+        const Failure failure = co_await AwaitUpstream(attempt);
         if (failure != Failure::kNone) co_return failure;
         continue;
       }
@@ -146,42 +148,44 @@ io::Task<Failure> Exchange::ReceiveHead() {
       case Requester::Progress::kReady:
         break;
     }
-    if (memory_.response.status >= 200) break;
-    if (memory_.response.status == 101 && AcceptsUpgrade(upgrade_, memory_.response)) break;
+    if (attempt.response.status >= 200) break;
+    if (attempt.response.status == 101 && AcceptsUpgrade(upgrade_, attempt.response)) break;
     // A switch that nobody asked for is a mistake (RFC 9110 section 15.2.2).
-    if (memory_.response.status == 101 || ++interim > kInterimMax) {
+    if (attempt.response.status == 101 || ++interim > kInterimMax) {
       co_return Failure::kUpstreamMalformed;
     }
-    FilterResponseHead();
-    const Failure failure = co_await responder_->SendInterim(memory_.filtered, timer_);
-    if (failure != Failure::kNone) co_return failure;
-    upstream_->NextHead();
-    ArmForResponse();
+    if (!attempt.contested) {
+      FilterResponseHead();
+      const Failure failure = co_await responder_->SendInterim(memory_.filtered, attempt.timer);
+      if (failure != Failure::kNone) co_return failure;
+    }
+    attempt.upstream->NextHead();
+    ArmForResponse(attempt);
   }
-  upstream_head_micros_ = context_.reactor.now_micros() - sent_micros_;
-  upstream_->StartBody(memory_.response);
-  try_deadline_micros_ = 0;
+  attempt.head_micros = context_.reactor.now_micros() - attempt.sent_micros;
+  attempt.upstream->StartBody(attempt.response);
+  attempt.deadline_micros = 0;
   co_return Failure::kNone;
 }
 
 // Until the upstream has sent something, or the exchange cannot go on.
-io::Task<Failure> Exchange::AwaitUpstream() {
+io::Task<Failure> Exchange::AwaitUpstream(Attempt& attempt) {
   for (;;) {
     io::Wait wait;
-    upstream_->WaitToRead(wait);
-    wait.Until(timer_).On(wake_);
-    const bool half_closed = responder_->client().closed();
+    attempt.upstream->WaitToRead(wait);
+    wait.Until(attempt.timer).On(attempt.wake);
+    const bool half_closed = attempt.client != nullptr && attempt.client->closed();
     if (half_closed || !pump_.done()) {
-      wait.Hangup(responder_->client());
-    } else {
-      wait.PeerClosed(responder_->client());
+      wait.Hangup(*attempt.client);
+    } else if (attempt.client != nullptr) {
+      wait.PeerClosed(*attempt.client);
     }
     switch (co_await wait) {
       case io::Wake::kReady:
         co_return Failure::kNone;
       case io::Wake::kTimeout:
         if (!PastDeadline() && PumpMovedWithin(route_->idle_timeout)) {
-          ArmForResponse();
+          ArmForResponse(attempt);
           continue;
         }
         co_return half_closed ? Failure::kClientGone : Failure::kUpstreamTimeout;
@@ -190,18 +194,18 @@ io::Task<Failure> Exchange::AwaitUpstream() {
       case io::Wake::kPeerClosed: {
         // It may still read: it gets some time, not more than the upstream has anyway.
         const io::Millis limit = service().timeouts.half_close;
-        const io::Millis rest = route_->first_byte_timeout -
-                                std::chrono::duration_cast<io::Millis>(
-                                    io::Micros(context_.reactor.now_micros() - sent_micros_));
+        const io::Millis rest =
+            route_->first_byte_timeout - std::chrono::duration_cast<io::Millis>(io::Micros(
+                                             context_.reactor.now_micros() - attempt.sent_micros));
         const bool sooner =
             limit.count() > 0 && (route_->first_byte_timeout.count() == 0 || limit < rest);
-        if (sooner) timers().Arm(timer_, limit);
+        if (sooner) timers().Arm(attempt.timer, limit);
         continue;
       }
       case io::Wake::kSignal:
         // Something has come; or the request's body is through, or cannot be completed.
         if (pump_failure_ != Failure::kNone) co_return pump_failure_;
-        if (pump_told_) ArmForResponse();
+        if (pump_told_) ArmForResponse(attempt);
         pump_told_ = false;
         co_return Failure::kNone;
     }
@@ -210,17 +214,18 @@ io::Task<Failure> Exchange::AwaitUpstream() {
 
 // The upstream's time starts when it has the whole request; until then the pump's own timer runs,
 // but for gRPC, whose calls may have both sides speak as they like.
-void Exchange::ArmForResponse() {
+void Exchange::ArmForResponse(Attempt& attempt) {
   if (pump_.done()) {
-    ArmUpstream(route_->first_byte_timeout);
+    ArmUpstream(attempt, route_->first_byte_timeout);
   } else {
-    ArmUpstream(grpc_ ? route_->idle_timeout : io::Millis(0));
+    ArmUpstream(attempt, grpc_ ? route_->idle_timeout : io::Millis(0));
   }
 }
 
-io::Millis Exchange::Within(io::Millis limit) const {
+io::Millis Exchange::Within(const Attempt& attempt, io::Millis limit) const {
   int64_t nearest = 0;
-  for (const int64_t deadline : {grpc_.deadline_micros(), deadline_micros_, try_deadline_micros_}) {
+  for (const int64_t deadline :
+       {grpc_.deadline_micros(), deadline_micros_, attempt.deadline_micros}) {
     if (deadline != 0 && (nearest == 0 || deadline < nearest)) nearest = deadline;
   }
   if (nearest == 0) return limit;

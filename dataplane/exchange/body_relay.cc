@@ -47,9 +47,9 @@ io::Task<void> Exchange::PumpRequestBody() {
 }
 
 io::Task<Failure> Exchange::SendPiece(std::string_view piece, bool last) {
-  const Failure failure = co_await upstream_->SendBody(piece, last, responder_->request_trailers(),
-                                                       LimitFor(pump_timer_));
-  request_sent_ = last && failure == Failure::kNone;
+  const Failure failure = co_await attempt_->upstream->SendBody(
+      piece, last, responder_->request_trailers(), LimitFor(pump_timer_));
+  attempt_->request_sent = last && failure == Failure::kNone;
   co_return failure;
 }
 
@@ -63,7 +63,7 @@ void Exchange::FirePumped(void* exchange) {
   auto* self = static_cast<Exchange*>(exchange);
   self->pump_deferred_ = false;
   self->pump_told_ = true;
-  self->wake_.Fire();
+  self->attempt_->wake.Fire();
 }
 
 void Exchange::StopPump() {
@@ -73,7 +73,7 @@ void Exchange::StopPump() {
 }
 
 void Exchange::FilterResponseHead() {
-  const http::ResponseHead& received = memory_.response;
+  const http::ResponseHead& received = attempt_->response;
   http::ResponseHead& filtered = memory_.filtered;
   filtered.status = received.status;
   filtered.reason = received.reason;
@@ -101,26 +101,27 @@ bool Exchange::IsEventStream(const http::ResponseHead& head) {
 
 io::Task<Failure> Exchange::RelayResponse() {
   FilterResponseHead();
-  status_ = memory_.response.status;
+  status_ = attempt_->response.status;
   // What has come of the body already leaves with the head.
   std::string_view piece;
-  const Requester::Progress progress = upstream_->ReceiveBody(&piece);
+  const Requester::Progress progress = attempt_->upstream->ReceiveBody(&piece);
   const bool bad =
       progress == Requester::Progress::kMalformed || progress == Requester::Progress::kClosed;
-  if (bad && piece.empty() && memory_.response.framing == http::Framing::kLength) {
+  if (bad && piece.empty() && attempt_->response.framing == http::Framing::kLength) {
     status_ = 0;
     co_return Failure::kUpstreamReset;  // Nothing was passed on yet: say so with a status.
   }
-  const bool last = !bad && upstream_->body_done();
-  const bool trailers = last && !upstream_->response_trailers().empty();
-  head_out_.Release();
+  const bool last = !bad && attempt_->upstream->body_done();
+  const bool trailers = last && !attempt_->upstream->response_trailers().empty();
+  attempt_->head_out.Release();
   if (IsEventStream(memory_.filtered)) deadline_micros_ = 0;
   ArmClient();
   Failure failure =
-      co_await responder_->SendHead(memory_.filtered, piece, last && !trailers, timer_);
+      co_await responder_->SendHead(memory_.filtered, piece, last && !trailers, timer());
   if (failure != Failure::kNone) co_return failure;
   response_body_bytes_ += piece.size();
-  if (trailers) co_return co_await responder_->SendEnd(upstream_->response_trailers(), timer_);
+  if (trailers)
+    co_return co_await responder_->SendEnd(attempt_->upstream->response_trailers(), timer());
   if (last) co_return Failure::kNone;
   if (bad) {
     responder_->AbortResponse();
@@ -135,13 +136,13 @@ io::Task<Failure> Exchange::RelayBody() {
   for (;;) {
     // Large clear bodies go from socket to socket without passing through our memory.
     http::BodyReader* const body =
-        upstream_ == &client_side_ ? client_side_.spliceable_body() : nullptr;
+        attempt_->upstream == &attempt_->h1 ? attempt_->h1.spliceable_body() : nullptr;
     if (body != nullptr && body->remaining() >= PipePool::kWorthwhileBytes) {
       io::Socket* client = responder_->splice_target();
       if (client != nullptr) co_return co_await SpliceBody(*body, *client);
     }
     std::string_view piece;
-    switch (upstream_->ReceiveBody(&piece)) {
+    switch (attempt_->upstream->ReceiveBody(&piece)) {
       case Requester::Progress::kWait: {
         ArmForBody();
         const Failure failure = co_await AwaitBody();
@@ -154,13 +155,14 @@ io::Task<Failure> Exchange::RelayBody() {
       case Requester::Progress::kReady:
         break;
     }
-    const bool last = upstream_->body_done();
-    const bool trailers = last && !upstream_->response_trailers().empty();
+    const bool last = attempt_->upstream->body_done();
+    const bool trailers = last && !attempt_->upstream->response_trailers().empty();
     ArmClient();
-    Failure failure = co_await responder_->SendBody(piece, last && !trailers, timer_);
+    Failure failure = co_await responder_->SendBody(piece, last && !trailers, timer());
     if (failure != Failure::kNone) co_return failure;
     response_body_bytes_ += piece.size();
-    if (trailers) co_return co_await responder_->SendEnd(upstream_->response_trailers(), timer_);
+    if (trailers)
+      co_return co_await responder_->SendEnd(attempt_->upstream->response_trailers(), timer());
     if (last) co_return Failure::kNone;
   }
 }
@@ -172,14 +174,14 @@ void Exchange::ArmForBody() {
   const io::Millis half_close = service().timeouts.half_close;
   const bool sooner = responder_->client().closed() && half_close.count() > 0 &&
                       (idle.count() == 0 || half_close < idle);
-  ArmUpstream(sooner ? half_close : idle);
+  ArmUpstream(*attempt_, sooner ? half_close : idle);
 }
 
 io::Task<Failure> Exchange::AwaitBody() {
   for (;;) {
     io::Wait wait;
-    upstream_->WaitToRead(wait);
-    wait.Until(timer_).On(wake_);
+    attempt_->upstream->WaitToRead(wait);
+    wait.Until(timer()).On(attempt_->wake);
     const bool half_closed = responder_->client().closed();
     if (half_closed || !pump_.done()) {
       wait.Hangup(responder_->client());
@@ -209,7 +211,7 @@ io::Task<Failure> Exchange::AwaitBody() {
 io::Task<Failure> Exchange::SpliceBody(http::BodyReader& body, io::Socket& client) {
   Pipe pipe(PipePool::OfThread());
   if (!pipe.valid()) co_return Failure::kInternal;
-  io::Socket& source = client_side_.stream().socket();
+  io::Socket& source = attempt_->h1.stream().socket();
   size_t held = 0;
   while (held > 0 || body.remaining() > 0) {
     bool moved = false;
@@ -236,7 +238,7 @@ io::Task<Failure> Exchange::SpliceBody(http::BodyReader& body, io::Socket& clien
     const bool to_client = held > 0;
     const bool half_closed = client.peer().closed();
     io::Wait wait;
-    wait.Until(timer_);
+    wait.Until(timer());
     if (to_client) {
       wait.Writable(client);
       ArmClient();

@@ -11,8 +11,7 @@ Exchange::Exchange(runtime::WorkerContext& context, runtime::WorkerRuntime& runt
       responder_(&responder),
       memory_(memory),
       runtime_(context, runtime),
-      client_side_(context.buffers),
-      head_out_(context.buffers),
+      first_attempt_(context.buffers, memory.response, &responder.client()),
       kept_body_(context.buffers) {}
 
 Exchange::~Exchange() { StopPump(); }
@@ -80,15 +79,16 @@ io::Task<Failure> Exchange::Forward() {
   // Retry is the only step back.
   Failure last = Failure::kNone;
   for (;;) {
-    const Failure failure = co_await Attempt();
+    io::Task<Failure> trying = IsHedged() ? TryHedged() : Try(*attempt_);
+    const Failure failure = co_await trying;
     if (failure == Failure::kNone && !MayRetryResponse()) break;
-    NoteOutcome(failure);
+    NoteOutcome(*attempt_, failure);
     // Nobody is left to try: what the last one did tells more.
     if (failure == Failure::kNoEndpoint && last != Failure::kNone) co_return last;
     last = failure;
     StopPump();
     const bool again = failure == Failure::kNone || MayRetry(failure);
-    AbortUpstream(failure);
+    AbortUpstream(*attempt_, failure);
     if (grpc_.expired(context_.reactor.now_micros())) co_return Failure::kDeadlineExceeded;
     if (!again) co_return failure;
     const Failure waited = co_await BackOff();
@@ -96,22 +96,23 @@ io::Task<Failure> Exchange::Forward() {
   }
   // A final response head is there. From now on the client sees what the upstream says.
   kept_body_.Lose();
-  const bool switched = memory_.response.status == 101;
-  const bool endless = switched || IsEventStream(memory_.response);
-  if (endless) NoteOutcome(Failure::kNone);  // Its end may be hours away.
+  const bool switched = attempt_->response.status == 101;
+  const bool endless = switched || IsEventStream(attempt_->response);
+  if (endless) NoteOutcome(*attempt_, Failure::kNone);  // Its end may be hours away.
   const Failure failure = switched ? co_await RelayTunnel() : co_await RelayResponse();
-  const bool request_complete = request_sent_ && pump_.done();
+  const bool request_complete = attempt_->request_sent && pump_.done();
   StopPump();
-  if (failure != Failure::kNone || !endless) NoteOutcome(failure);
+  if (failure != Failure::kNone || !endless) NoteOutcome(*attempt_, failure);
   if (failure != Failure::kNone) {
-    AbortUpstream(failure);
+    AbortUpstream(*attempt_, failure);
     co_return failure;
   }
-  if (upstream_ == &client_side_) {
-    client_side_.Finish(cluster_->pool(endpoint_), cluster_->pool_limits(), request_complete);
+  if (attempt_->upstream == &attempt_->h1) {
+    attempt_->h1.Finish(cluster_->pool(attempt_->endpoint), cluster_->pool_limits(),
+                        request_complete);
   }
-  h2_client_.reset();
-  load_ = {};
+  attempt_->h2.reset();
+  attempt_->load = {};
   co_return failure;
 }
 
@@ -127,11 +128,11 @@ Failure Exchange::BeginGrpc() {
   return Failure::kNone;
 }
 
-void Exchange::AbortUpstream(Failure reason) {
-  if (upstream_ != nullptr) upstream_->Abort(reason);
-  upstream_ = nullptr;
-  h2_client_.reset();
-  load_ = {};
+void Exchange::AbortUpstream(Attempt& attempt, Failure reason) {
+  if (attempt.upstream != nullptr) attempt.upstream->Abort(reason);
+  attempt.upstream = nullptr;
+  attempt.h2.reset();
+  attempt.load = {};
 }
 
 }  // namespace sluice::exchange

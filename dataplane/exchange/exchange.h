@@ -8,21 +8,20 @@
 #include <optional>
 #include <string>
 
+#include "dataplane/exchange/attempt.h"
 #include "dataplane/exchange/client_address.h"
 #include "dataplane/exchange/grpc_call.h"
 #include "dataplane/exchange/incoming_request.h"
 #include "dataplane/exchange/kept_body.h"
 #include "dataplane/exchange/memory.h"
+#include "dataplane/exchange/race.h"
 #include "dataplane/exchange/request_id.h"
 #include "dataplane/exchange/responder.h"
 #include "dataplane/exchange/trace_context.h"
 #include "dataplane/exchange/upgrade.h"
 #include "dataplane/exchange/upstream_head.h"
 #include "dataplane/exchange/web_responder.h"
-#include "dataplane/io/buffer.h"
 #include "dataplane/runtime/worker_context.h"
-#include "dataplane/upstream/h1_client.h"
-#include "dataplane/upstream/h2_client.h"
 
 namespace sluice::exchange {
 
@@ -56,26 +55,37 @@ class Exchange {
   // --- Sending upstream (exchange.cc, attempt.cc).
   io::Task<http::Failure> Forward();
   http::Failure BeginGrpc();
-  io::Task<http::Failure> Attempt();
-  http::Failure PickEndpoint();
-  io::Task<http::Failure> AwaitRoom();
-  io::Task<http::Failure> SendRequest();
-  io::Task<http::Failure> SendByH1();
-  io::Task<http::Failure> SendByH2();
-  io::Task<http::Failure> ReceiveHead();
-  io::Task<http::Failure> AwaitUpstream();
-  void ArmForResponse();
+  // From an endpoint, unless it has one, to the response head.
+  io::Task<http::Failure> Try(Attempt& attempt);
+  http::Failure PickEndpoint(Attempt& attempt);
+  io::Task<http::Failure> AwaitRoom(Attempt& attempt);
+  io::Task<http::Failure> SendRequest(Attempt& attempt);
+  io::Task<http::Failure> SendByH1(Attempt& attempt);
+  io::Task<http::Failure> SendByH2(Attempt& attempt);
+  io::Task<http::Failure> ReceiveHead(Attempt& attempt);
+  io::Task<http::Failure> AwaitUpstream(Attempt& attempt);
+  void ArmForResponse(Attempt& attempt);
   // Until `limit` is over (zero: no limit), or a deadline.
-  void ArmUpstream(io::Millis limit) { timers().Arm(timer_, Within(limit)); }
-  void ArmClient() { ArmUpstream(service().timeouts.idle); }
-  io::Millis Within(io::Millis limit) const;
+  void ArmUpstream(Attempt& attempt, io::Millis limit) {
+    timers().Arm(attempt.timer, Within(attempt, limit));
+  }
+  void ArmClient() { ArmUpstream(*attempt_, service().timeouts.idle); }
+  io::Millis Within(const Attempt& attempt, io::Millis limit) const;
   // Of the whole request or call: no try is of use any more.
   bool PastDeadline() const;
   // What the request's body does counts as well, while it is on its way.
   bool PumpMovedWithin(io::Millis limit) const;
-  void AbortUpstream(http::Failure reason);
+  static void AbortUpstream(Attempt& attempt, http::Failure reason);
   UpstreamHead DescribeUpstreamHead();
   upstream::SendLimit LimitFor(io::Timer& timer);
+
+  // --- Trying twice at once (hedge.cc).
+  // Whether the request is one that may, on a route that wants it.
+  bool IsHedged() const;
+  io::Task<http::Failure> TryHedged();
+  bool Wins(const Attempt& attempt) const;
+  Attempt* BeginHedge(Race& race);
+  io::Task<void> RunBeside(Race& race, Attempt& attempt);
 
   // --- Trying again (retry.cc).
   bool MayRetry(http::Failure failure);
@@ -84,7 +94,7 @@ class Exchange {
   // Whether acting on the request twice does no harm, or is allowed to.
   bool MayRepeat() const;
   bool HasTriesLeft() const;
-  bool IsStale(http::Failure failure) const;
+  bool IsStale(const Attempt& attempt, http::Failure failure) const;
   // False where the policy or the budget does not allow it.
   bool TakeRetry(runtime::RetryCondition condition);
   bool TakeRetry();
@@ -92,15 +102,17 @@ class Exchange {
 
   // --- Judging endpoints (outcome.cc).
   // Once for each try: when it is given up, or its response is whole. kNone: as the response says.
-  void NoteOutcome(http::Failure failure);
+  void NoteOutcome(const Attempt& attempt, http::Failure failure);
+  // Another endpoint, asked later, has answered sooner.
+  void NoteOutrun(const Attempt& attempt);
 
   // --- Connections (obtain.cc).
-  io::Task<http::Failure> ObtainConnection();
-  io::Task<http::Failure> ObtainOwn();
-  io::Task<http::Failure> ObtainShared();
-  bool TakePooled();
-  io::Millis ConnectTimeout() const;
-  upstream::SharedConnection& OpenShared(upstream::Pool& pool);
+  io::Task<http::Failure> ObtainConnection(Attempt& attempt);
+  io::Task<http::Failure> ObtainOwn(Attempt& attempt);
+  io::Task<http::Failure> ObtainShared(Attempt& attempt);
+  bool TakePooled(Attempt& attempt);
+  io::Millis ConnectTimeout(const Attempt& attempt) const;
+  upstream::SharedConnection& OpenShared(const Attempt& attempt, upstream::Pool& pool);
 
   // --- Relaying (body_relay.cc).
   io::Task<void> PumpRequestBody();
@@ -129,6 +141,7 @@ class Exchange {
 
   const runtime::Service& service() const { return *runtime_.config().services[request_.service]; }
   io::TimerWheel& timers() { return context_.reactor.timers(); }
+  io::Timer& timer() { return attempt_->timer; }
 
   runtime::WorkerContext& context_;
   const IncomingRequest& request_;
@@ -148,46 +161,36 @@ class Exchange {
 
   // Set while forwarding.
   upstream::Cluster* cluster_ = nullptr;
-  upstream::Cluster::Load load_;
   upstream::TriedEndpoints tried_;
-  // The upstream side of the present attempt: one of these two.
-  upstream::H1Client client_side_;
-  std::unique_ptr<upstream::H2Client> h2_client_;
-  upstream::Requester* upstream_ = nullptr;
-  upstream::SharedConnection* shared_ = nullptr;  // Between obtaining it and sending.
-  io::Buffer head_out_;                           // Kept until a response begins, for a retry.
-  std::string_view whole_body_;                   // The request's body, if all of it had arrived.
-  KeptBody kept_body_;                            // Otherwise, what of it was pumped.
+  Attempt first_attempt_;
+  Attempt* attempt_ = &first_attempt_;  // The present one, or what came of the last one.
+  std::string_view whole_body_;         // The request's body, if all of it had arrived.
+  KeptBody kept_body_;                  // Otherwise, what of it was pumped.
   Upgrade upgrade_;
   GrpcCall grpc_;
   std::optional<WebResponder> web_responder_;
-  int64_t moved_micros_ = 0;         // When the tunnel, or the request's body, last moved bytes.
-  int64_t deadline_micros_ = 0;      // Of the whole request; 0: none.
-  int64_t try_deadline_micros_ = 0;  // Of the present try, until the response begins.
+  int64_t moved_micros_ = 0;     // When the tunnel, or the request's body, last moved bytes.
+  int64_t deadline_micros_ = 0;  // Of the whole request; 0: none.
   uint64_t hash_ = 0;
-  int endpoint_ = -1;
   uint32_t attempts_ = 0;
+  uint32_t hedges_ = 0;  // Of the attempts.
   bool body_is_whole_ = false;
   bool fresh_only_ = false;  // A pooled connection was stale: no second gamble.
   bool retry_at_once_ = false;
-  bool reused_ = false;        // The connection has served others before.
-  bool request_sent_ = false;  // The whole request was written upstream.
 
   io::Task<void> pump_;
-  io::Signal wake_;  // The pump has ended, or something has come over HTTP/2.
   http::Failure pump_failure_ = http::Failure::kNone;
   bool pump_deferred_ = false;
   bool pump_told_ = false;
 
-  io::Timer timer_;       // What the exchange itself waits for.
   io::Timer pump_timer_;  // What the request body's pump waits for.
 
   // For the account.
   uint16_t status_ = 0;
   http::Failure failure_ = http::Failure::kNone;
   uint64_t request_body_bytes_ = 0, response_body_bytes_ = 0;
-  int64_t sent_micros_ = 0;
-  int64_t connect_micros_ = -1, upstream_head_micros_ = -1;
+
+  std::unique_ptr<Race> race_;  // Of a hedged request.
 };
 
 }  // namespace sluice::exchange

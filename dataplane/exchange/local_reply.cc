@@ -37,8 +37,8 @@ io::Task<Failure> Exchange::SendLocal(uint16_t status, std::string_view content_
   head.content_length = bodiless ? 0 : body.size();
   // A response to HEAD has the length of what GET would have brought (RFC 9110 section 9.3.2).
   if (bodiless || request_.head->method == http::Method::kHead) body = {};
-  timers().Arm(timer_, service().timeouts.idle);
-  const Failure failure = co_await responder_->SendHead(head, body, true, timer_);
+  timers().Arm(timer(), service().timeouts.idle);
+  const Failure failure = co_await responder_->SendHead(head, body, true, timer());
   if (failure == Failure::kNone) response_body_bytes_ += body.size();
   co_return failure;
 }
@@ -100,8 +100,8 @@ io::Task<void> Exchange::FailGrpc(Failure failure) {
   grpc_.DescribeFailure(failure, &memory_.text, &head);
   head.fields.push_back({"X-Request-ID", request_id_});
   status_ = head.status;
-  timers().Arm(timer_, service().timeouts.idle);
-  co_await responder_->SendHead(head, {}, true, timer_);
+  timers().Arm(timer(), service().timeouts.idle);
+  co_await responder_->SendHead(head, {}, true, timer());
 }
 
 }  // namespace sluice::exchange

@@ -23,20 +23,21 @@ bool IsFailedCall(const std::vector<http::Field>& fields) {
 
 }  // namespace
 
-void Exchange::NoteOutcome(Failure failure) {
+void Exchange::NoteOutcome(const Attempt& attempt, Failure failure) {
   upstream::OutlierDetector* const outliers = cluster_->spec().outliers.get();
-  if (outliers == nullptr || endpoint_ < 0) return;
+  if (outliers == nullptr || attempt.endpoint < 0) return;
   bool failed = true;
   switch (failure) {
     case Failure::kNone:
-      failed =
-          memory_.response.status >= 500 ||
-          (grpc_ && (IsFailedCall(memory_.response.fields) ||
-                     (upstream_->body_done() && IsFailedCall(upstream_->response_trailers()))));
+      failed = attempt.response.status >= 500 ||
+               (grpc_ && (IsFailedCall(attempt.response.fields) ||
+                          (attempt.upstream->body_done() &&
+                           IsFailedCall(attempt.upstream->response_trailers()))));
       break;
     case Failure::kUpstreamReset:
       // An upstream that says so has done nothing wrong.
-      if (IsStale(failure) || (upstream_ != nullptr && upstream_->refused())) return;
+      if (IsStale(attempt, failure) || (attempt.upstream != nullptr && attempt.upstream->refused()))
+        return;
       break;
     case Failure::kConnectFailed:
     case Failure::kConnectTimeout:
@@ -49,12 +50,19 @@ void Exchange::NoteOutcome(Failure failure) {
     default:
       return;
   }
-  const auto endpoint = static_cast<size_t>(endpoint_);
+  const auto endpoint = static_cast<size_t>(attempt.endpoint);
   if (failed) {
     outliers->Failed(endpoint, context_.reactor.unix_micros() / 1000);
   } else {
-    outliers->Succeeded(endpoint, upstream_head_micros_);
+    outliers->Succeeded(endpoint, attempt.head_micros);
   }
+}
+
+void Exchange::NoteOutrun(const Attempt& attempt) {
+  upstream::OutlierDetector* const outliers = cluster_->spec().outliers.get();
+  if (outliers == nullptr || attempt.sent_micros == 0) return;
+  outliers->Outrun(static_cast<size_t>(attempt.endpoint),
+                   context_.reactor.now_micros() - attempt.sent_micros);
 }
 
 }  // namespace sluice::exchange

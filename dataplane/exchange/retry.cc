@@ -40,8 +40,8 @@ bool Exchange::MayRepeat() const {
 }
 
 bool Exchange::HasTriesLeft() const {
-  return attempts_ < route_->retry.attempts_max + (fresh_only_ ? 1u : 0u) && !kept_body_.lost() &&
-         !PastDeadline();
+  return attempts_ < route_->retry.attempts_max + hedges_ + (fresh_only_ ? 1u : 0u) &&
+         !kept_body_.lost() && !PastDeadline();
 }
 
 bool Exchange::TakeRetry(RetryCondition condition) {
@@ -50,7 +50,7 @@ bool Exchange::TakeRetry(RetryCondition condition) {
 }
 
 bool Exchange::TakeRetry() {
-  tried_.Add(static_cast<uint32_t>(endpoint_));
+  tried_.Add(static_cast<uint32_t>(attempt_->endpoint));
   // What nobody has acted on costs nobody anything when it is sent elsewhere.
   if (retry_at_once_) {
     cluster_->stats().retries_total.Add();
@@ -60,13 +60,14 @@ bool Exchange::TakeRetry() {
 }
 
 // Closed by the upstream just as it was taken from the pool; the endpoint may be well.
-bool Exchange::IsStale(Failure failure) const {
-  return failure == Failure::kUpstreamReset && reused_ && !fresh_only_ && !kept_body_.lost() &&
-         !upstream_->response_started() && (upstream_->refused() || MayRepeat());
+bool Exchange::IsStale(const Attempt& attempt, Failure failure) const {
+  return failure == Failure::kUpstreamReset && attempt.reused && !fresh_only_ &&
+         !kept_body_.lost() && !attempt.upstream->response_started() &&
+         (attempt.upstream->refused() || MayRepeat());
 }
 
 bool Exchange::MayRetry(Failure failure) {
-  if (IsStale(failure)) {
+  if (IsStale(*attempt_, failure)) {
     cluster_->stats().stale_connections_total.Add();
     cluster_->stats().retries_total.Add();
     fresh_only_ = retry_at_once_ = true;
@@ -82,8 +83,8 @@ bool Exchange::MayRetry(Failure failure) {
       retry_at_once_ = true;
       return TakeRetry(RetryCondition::kConnectFailure);
     case Failure::kUpstreamReset: {
-      if (upstream_->response_started()) return false;
-      const bool refused = upstream_->refused();
+      if (attempt_->upstream->response_started()) return false;
+      const bool refused = attempt_->upstream->refused();
       if (!refused && !MayRepeat()) return false;
       retry_at_once_ = refused;
       return TakeRetry(refused ? RetryCondition::kConnectFailure : RetryCondition::kReset);
@@ -99,7 +100,7 @@ bool Exchange::MayRetry(Failure failure) {
 
 bool Exchange::MayRetryResponse() {
   const RetryPolicy& policy = route_->retry;
-  const http::ResponseHead& head = memory_.response;
+  const http::ResponseHead& head = attempt_->response;
   const bool wanted = policy.OnStatus(head.status) ||
                       (grpc_ && policy.on(RetryCondition::kGatewayError) && IsUnavailable(head));
   retry_at_once_ = false;
@@ -114,9 +115,9 @@ io::Task<Failure> Exchange::BackOff() {
   const io::Millis limit = route_->retry.BackoffAfter(attempts_);
   const auto delay = io::Millis(context_.random.Below(static_cast<uint64_t>(limit.count()) + 1));
   if (delay.count() == 0) co_return Failure::kNone;
-  ArmUpstream(delay);
+  ArmUpstream(*attempt_, delay);
   io::Wait wait;
-  wait.Until(timer_).Hangup(responder_->client());
+  wait.Until(timer()).Hangup(responder_->client());
   if (co_await wait == io::Wake::kHangup) co_return Failure::kClientGone;
   co_return PastDeadline() ? Failure::kUpstreamTimeout : Failure::kNone;
 }

@@ -17,11 +17,11 @@ io::Task<Failure> Exchange::RelayTunnel() {
     std::erase_if(memory_.filtered.fields,
                   [](const http::Field& field) { return IsWebSocketAccept(field.name); });
   }
-  head_out_.Release();
-  timers().Arm(timer_, service().timeouts.idle);
-  Failure failure = co_await responder_->SendSwitch(memory_.filtered, upgrade_.protocol, timer_);
+  attempt_->head_out.Release();
+  timers().Arm(timer(), service().timeouts.idle);
+  Failure failure = co_await responder_->SendSwitch(memory_.filtered, upgrade_.protocol, timer());
   if (failure != Failure::kNone) co_return failure;
-  client_side_.StartTunnel();
+  attempt_->h1.StartTunnel();
   moved_micros_ = context_.reactor.now_micros();
   pump_ = PumpTunnelUp();
   pump_.Start();
@@ -61,10 +61,10 @@ io::Task<void> Exchange::PumpTunnelUp() {
     request_body_bytes_ += piece.data.size();
     moved_micros_ = context_.reactor.now_micros();
     const iovec part{const_cast<char*>(piece.data.data()), piece.data.size()};
-    pump_failure_ = co_await client_side_.Write(&part, 1, LimitFor(pump_timer_));
+    pump_failure_ = co_await attempt_->h1.Write(&part, 1, LimitFor(pump_timer_));
     if (pump_failure_ != Failure::kNone) break;
     if (piece.last) {
-      client_side_.stream().ShutdownWrite();
+      attempt_->h1.stream().ShutdownWrite();
       break;
     }
   }
@@ -74,12 +74,12 @@ io::Task<void> Exchange::PumpTunnelUp() {
 io::Task<Failure> Exchange::RelayTunnelDown() {
   for (;;) {
     std::string_view piece;
-    const Requester::Progress progress = client_side_.ReceiveBody(&piece);
+    const Requester::Progress progress = attempt_->h1.ReceiveBody(&piece);
     if (progress == Requester::Progress::kWait) {
-      ArmForTunnel(timer_);
+      ArmForTunnel(timer());
       io::Wait wait;
-      client_side_.stream().WaitToRead(wait);
-      wait.Until(timer_).On(wake_).Hangup(responder_->client());
+      attempt_->h1.stream().WaitToRead(wait);
+      wait.Until(timer()).On(attempt_->wake).Hangup(responder_->client());
       const io::Wake wake = co_await wait;
       if (wake == io::Wake::kHangup) co_return Failure::kClientGone;
       if (wake == io::Wake::kTimeout && TunnelRest().count() <= 0) {
@@ -89,10 +89,10 @@ io::Task<Failure> Exchange::RelayTunnelDown() {
       continue;
     }
     if (progress != Requester::Progress::kReady) co_return Failure::kUpstreamBodyCut;
-    const bool last = client_side_.body_done();
+    const bool last = attempt_->h1.body_done();
     moved_micros_ = context_.reactor.now_micros();
-    timers().Arm(timer_, service().timeouts.idle);
-    const Failure failure = co_await responder_->SendBody(piece, last, timer_);
+    timers().Arm(timer(), service().timeouts.idle);
+    const Failure failure = co_await responder_->SendBody(piece, last, timer());
     if (failure != Failure::kNone) co_return failure;
     response_body_bytes_ += piece.size();
     if (last) co_return Failure::kNone;
@@ -101,9 +101,9 @@ io::Task<Failure> Exchange::RelayTunnelDown() {
 
 // The upstream has ended: the client may still say something, but is given less time to.
 io::Task<Failure> Exchange::AwaitTunnelUp() {
-  timers().Arm(timer_, service().timeouts.half_close);
+  timers().Arm(timer(), service().timeouts.half_close);
   io::Wait wait;
-  wait.Until(timer_).On(wake_).Hangup(responder_->client());
+  wait.Until(timer()).On(attempt_->wake).Hangup(responder_->client());
   co_await wait;
   co_return Failure::kNone;
 }

@@ -46,6 +46,8 @@ void AddTo(const ClusterStats& from, ClusterSums* to) {
   to->stale_connections_total += from.stale_connections_total.Get();
   to->retries_total += from.retries_total.Get();
   to->retries_refused_total += from.retries_refused_total.Get();
+  to->hedges_total += from.hedges_total.Get();
+  to->hedges_won_total += from.hedges_won_total.Get();
   to->requests_pending += from.requests_pending.Get();
   to->overflows_total += from.overflows_total.Get();
   to->requests_active += from.requests_active.Get();

@@ -86,6 +86,7 @@ struct ClusterStats {
   Counter connects_total, connects_failed_total, connections_active, connections_idle;
   Counter pool_hits_total, stale_connections_total, retries_total, requests_active;
   Counter retries_refused_total;  // The budget was used up.
+  Counter hedges_total, hedges_won_total;
   Counter requests_pending, overflows_total;
 };
 
@@ -199,6 +200,7 @@ struct ClusterSums {
   uint64_t connects_total = 0, connects_failed_total = 0, connections_active = 0;
   uint64_t connections_idle = 0, pool_hits_total = 0, stale_connections_total = 0;
   uint64_t retries_total = 0, retries_refused_total = 0, requests_active = 0;
+  uint64_t hedges_total = 0, hedges_won_total = 0;
   uint64_t requests_pending = 0, overflows_total = 0;
 };
 

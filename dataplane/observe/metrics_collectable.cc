@@ -148,6 +148,8 @@ void AddCluster(const ClusterSums& cluster, Families* families) {
   families->Add(Metric::kUpstreamStaleConnections, labels, cluster.stale_connections_total);
   families->Add(Metric::kUpstreamRetries, labels, cluster.retries_total);
   families->Add(Metric::kUpstreamRetriesRefused, labels, cluster.retries_refused_total);
+  families->Add(Metric::kUpstreamHedges, labels, cluster.hedges_total);
+  families->Add(Metric::kUpstreamHedgesWon, labels, cluster.hedges_won_total);
   families->AddGauge(Metric::kUpstreamRequestsActive, labels, cluster.requests_active);
   families->AddGauge(Metric::kUpstreamRequestsPending, labels, cluster.requests_pending);
   families->Add(Metric::kUpstreamOverflows, labels, cluster.overflows_total);

@@ -32,6 +32,8 @@ enum class Metric : uint8_t {
   kUpstreamStaleConnections,
   kUpstreamRetries,
   kUpstreamRetriesRefused,
+  kUpstreamHedges,
+  kUpstreamHedgesWon,
   kUpstreamRequestsActive,
   kUpstreamRequestsPending,
   kUpstreamOverflows,

@@ -11,6 +11,7 @@ RetryPolicy::RetryPolicy(const v1::Forward& forward) {
   non_idempotent = source.non_idempotent();
   backoff = io::Millis(source.backoff_ms());
   backoff_max = io::Millis(source.backoff_max_ms());
+  hedge_after = io::Millis(source.hedge_after_ms());
   conditions = 0;
   for (const std::string& word : source.on()) {
     if (word == "connect_failure") {

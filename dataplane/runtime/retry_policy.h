@@ -37,6 +37,7 @@ struct RetryPolicy {
   bool non_idempotent = false;
   std::vector<uint16_t> statuses;
   io::Millis backoff{25}, backoff_max{250};
+  io::Millis hedge_after{0};  // 0: none.
 };
 
 }  // namespace sluice::runtime

@@ -20,6 +20,13 @@ TEST(RetryPolicyTest, WithoutOneOnlyLostConnectionsAreTriedAgain) {
   EXPECT_TRUE(policy.on(RetryCondition::kReset));
   EXPECT_FALSE(policy.on(RetryCondition::kTimeout));
   EXPECT_FALSE(policy.OnStatus(503));
+  EXPECT_EQ(policy.hedge_after, io::Millis(0));
+}
+
+TEST(RetryPolicyTest, HedgesAreAskedFor) {
+  v1::Forward forward = ForwardOn({});
+  forward.mutable_retry()->set_hedge_after_ms(30);
+  EXPECT_EQ(RetryPolicy(forward).hedge_after, io::Millis(30));
 }
 
 TEST(RetryPolicyTest, AnEmptyListMeansNothing) {

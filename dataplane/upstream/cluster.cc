@@ -94,13 +94,24 @@ void Cluster::EarnRetries(int64_t now_micros) {
   retry_budget_ = std::min(retry_budget_ + earned, most);
 }
 
-bool Cluster::TakeRetry() {
+bool Cluster::SpendRetry() {
   if (retry_budget_ < kRetryCost) {
     stats_.retries_refused_total.Add();
     return false;
   }
   retry_budget_ -= kRetryCost;
+  return true;
+}
+
+bool Cluster::TakeRetry() {
+  if (!SpendRetry()) return false;
   stats_.retries_total.Add();
+  return true;
+}
+
+bool Cluster::TakeHedge() {
+  if (!SpendRetry()) return false;
+  stats_.hedges_total.Add();
   return true;
 }
 

@@ -48,6 +48,7 @@ class Cluster {
       return *this;
     }
     ~Load();
+    explicit operator bool() const { return cluster_ != nullptr; }
 
    private:
     friend class Cluster;
@@ -63,8 +64,11 @@ class Cluster {
   // False where the budget is used up: an upstream in trouble must not get much more of what
   // troubles it.
   bool TakeRetry();
+  // The same for a try beside another one.
+  bool TakeHedge();
 
  private:
+  bool SpendRetry();
   void EarnRetries(int64_t now_micros);
 
   std::shared_ptr<const ClusterSpec> spec_;

@@ -51,6 +51,17 @@ TEST_F(RetryBudgetTest, SavesAsManyAsAreUnderWay) {
   EXPECT_EQ(TakeAll(cluster), 300);
 }
 
+TEST_F(RetryBudgetTest, HedgesComeOutOfIt) {
+  Cluster cluster(Spec(20), pools_, stats_, 1);
+  cluster.BeginRequest(0);
+  TakeAll(cluster);
+  for (int i = 0; i < 5; ++i) cluster.BeginRequest(0);
+  EXPECT_TRUE(cluster.TakeHedge());
+  EXPECT_FALSE(cluster.TakeHedge());
+  EXPECT_FALSE(cluster.TakeRetry());
+  EXPECT_EQ(stats_.hedges_total.Get(), 1u);
+}
+
 TEST_F(RetryBudgetTest, ZeroMeansNone) {
   Cluster cluster(Spec(0), pools_, stats_, 1);
   cluster.BeginRequest(60'000'000);

@@ -34,7 +34,16 @@ void OutlierDetector::Succeeded(size_t endpoint, int64_t head_micros) {
   if (counts.failures_in_a_row.load(std::memory_order_relaxed) != 0) {
     counts.failures_in_a_row.store(0, std::memory_order_relaxed);
   }
+  CountAnswer(endpoint, head_micros);
+}
+
+void OutlierDetector::Outrun(size_t endpoint, int64_t waited_micros) {
+  CountAnswer(endpoint, waited_micros);
+}
+
+void OutlierDetector::CountAnswer(size_t endpoint, int64_t head_micros) {
   if (!counts_intervals()) return;
+  Counts& counts = counts_[endpoint];
   counts.requests.fetch_add(1, std::memory_order_relaxed);
   const uint64_t took = head_micros > 0 ? static_cast<uint64_t>(head_micros) : 0;
   counts.head_micros.fetch_add(took, std::memory_order_relaxed);

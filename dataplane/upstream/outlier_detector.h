@@ -1,8 +1,8 @@
 // Takes endpoints out of a cluster for how they treat requests: too many failures in a row, or in
 // an interval far more failures or far slower answers than the others.
 //
-// Succeeded and Failed are on the request path, from any worker; they write to what workers share
-// only where something failed lately or figures are asked for. Tick is the control thread's.
+// Succeeded, Failed and Outrun are on the request path, from any worker; they write to what workers
+// share only where something failed lately or figures are asked for. Tick is the control thread's.
 #pragma once
 
 #include <atomic>
@@ -48,6 +48,8 @@ class OutlierDetector {
   // `head_micros`: from the request's end to the response head.
   void Succeeded(size_t endpoint, int64_t head_micros);
   void Failed(size_t endpoint, int64_t now_unix_ms);
+  // Without a response after so long, when it was given up in favour of a faster one.
+  void Outrun(size_t endpoint, int64_t waited_micros);
 
   // Takes back whose time is over, and judges an interval that is.
   void Tick(int64_t now_unix_ms);
@@ -73,6 +75,7 @@ class OutlierDetector {
   bool counts_intervals() const {
     return settings_.success_deviations_percent != 0 || settings_.latency_percent != 0;
   }
+  void CountAnswer(size_t endpoint, int64_t head_micros);
   std::vector<Interval> TakeIntervals();
   void JudgeSuccess(const std::vector<Interval>& intervals, int64_t now_unix_ms);
   void JudgeLatency(const std::vector<Interval>& intervals, int64_t now_unix_ms);

@@ -146,6 +146,23 @@ TEST_F(OutlierDetectorTest, AnswersFarSlowerThanTheOthers) {
             "ejected for 30 s: 3.5 ms to its responses, the others' median is 1.0 ms");
 }
 
+TEST_F(OutlierDetectorTest, WhoIsOutrunIsSlow) {
+  Make({.latency_percent = 300}, 4);
+  for (size_t i = 0; i < 3; ++i) Succeed(i, 100, 1000);
+  for (int i = 0; i < 100; ++i) detector_->Outrun(3, 3500);
+  Pass(milliseconds(10'000));
+  EXPECT_TRUE(Ejected(3));
+}
+
+TEST_F(OutlierDetectorTest, ToBeOutrunIsNeitherAFailureNorASuccess) {
+  Make({.consecutive_failures = 5}, 4);
+  Fail(3, 4);
+  detector_->Outrun(3, 3500);
+  EXPECT_FALSE(Ejected(3));
+  Fail(3, 1);
+  EXPECT_TRUE(Ejected(3));
+}
+
 TEST_F(OutlierDetectorTest, AllSlowIsNobodysFault) {
   Make({.latency_percent = 300}, 4);
   for (size_t i = 0; i < 4; ++i) Succeed(i, 100, 900'000);

@@ -95,13 +95,14 @@ void SharedConnection::Drop(void* connection) {
 
 // --- Waiting for it.
 
-io::Task<SharedConnection::Outcome> SharedConnection::Connected(io::PeerState& client,
+io::Task<SharedConnection::Outcome> SharedConnection::Connected(io::PeerState* client,
                                                                 io::Timer& timer) {
   Outcome outcome;
   if (connecting()) {
     Waiter waiter(*this);
     io::Wait wait;
-    wait.On(waiter.told).Hangup(client).Until(timer);
+    wait.On(waiter.told).Until(timer);
+    if (client != nullptr) wait.Hangup(*client);
     const io::Wake wake = co_await wait;
     if (wake != io::Wake::kSignal) {
       outcome.failure =

@@ -42,14 +42,14 @@ class SharedConnection final : private h2::SessionOwner {
            session_->streams() < streams_max();
   }
 
-  // Until it is connected, or not. kClientGone when `client` is gone before, kConnectTimeout when
-  // `timer` comes first.
+  // Until it is connected, or not. kClientGone when `client` (may be null) is gone before,
+  // kConnectTimeout when `timer` comes first.
   struct Outcome {
     http::Failure failure = http::Failure::kNone;
     // The endpoint wanted HTTP/1.1: this is for the first who asks; null for the others.
     std::unique_ptr<Connection> http1;
   };
-  io::Task<Outcome> Connected(io::PeerState& client, io::Timer& timer);
+  io::Task<Outcome> Connected(io::PeerState* client, io::Timer& timer);
 
   // --- For requests on it.
   h2::H2Session& session() { return *session_; }

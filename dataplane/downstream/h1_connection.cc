@@ -159,6 +159,7 @@ exchange::IncomingRequest H1Connection::DescribeRequest() {
     request.query = target.query;
   }
   request.scheme = stream_.encrypted() ? "https" : "http";
+  request.server_name = stream_.server_name();
   request.protocol = head.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   request.peer_ip = peer_text();
   request.peer = peer_;

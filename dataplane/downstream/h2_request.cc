@@ -101,6 +101,7 @@ exchange::IncomingRequest H2Request::Describe() const {
   request.query = head.target.substr(query);
   // What the client claims in :scheme decides nothing.
   request.scheme = connection_.stream_.encrypted() ? "https" : "http";
+  request.server_name = connection_.stream_.server_name();
   request.protocol = "HTTP/2";
   request.connect_protocol = pseudo_.protocol;
   request.peer_ip = connection_.peer_text();

@@ -43,6 +43,7 @@ class Exchange {
   // --- Deciding (resolve.cc).
   http::Failure Resolve();
   http::Failure ResolvePath();
+  bool IsMisdirected() const;
   void IdentifyRequest();
 
   // --- Answering by ourselves (local_reply.cc).

@@ -19,6 +19,7 @@ struct IncomingRequest {
   std::string_view scheme;            // http or https, as the client spoke to us.
   std::string_view protocol;          // HTTP/1.0, HTTP/1.1
   std::string_view connect_protocol;  // :protocol of an extended CONNECT (RFC 8441); else empty.
+  std::string_view server_name;       // As the client asked for it in TLS (SNI); else empty.
   std::string_view peer_ip;           // Text.
   base::IpBytes peer{};
   uint16_t peer_port = 0;

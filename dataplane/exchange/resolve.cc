@@ -1,7 +1,9 @@
 // Deciding what a request is: who sent it, which path it means, which route it takes.
+#include "common/base/address.h"
 #include "common/route/path.h"
 #include "common/route/route_table.h"
 #include "dataplane/exchange/exchange.h"
+#include "dataplane/http/char_class.h"
 
 namespace sluice::exchange {
 
@@ -27,11 +29,22 @@ Failure Exchange::Resolve() {
     encoded_slash = normalized.has_encoded_slash;
   }
   const int index = service().routes.Find({.host = host_, .path = path_});
-  if (index == route::RouteTable::kNone) return Failure::kNoRoute;
+  if (index == route::RouteTable::kNone) {
+    return IsMisdirected() ? Failure::kMisdirected : Failure::kNoRoute;
+  }
   route_ = &service().route_list[static_cast<size_t>(index)];
   slot_ = route_->answer != nullptr ? route_->local_slot : route_->choices.front().slot;
   if (encoded_slash && !route_->keep_encoded_slashes) return Failure::kBadPath;
   return Failure::kNone;
+}
+
+// Whether the connection was made for another host than the one that nothing here is known of: a
+// connection of its own may lead the client to where it is served (RFC 9110 section 15.5.20).
+// Clients name no address in TLS (RFC 6066 section 3).
+bool Exchange::IsMisdirected() const {
+  const bool address = host_.starts_with('[') || base::IsIpAddress(host_);
+  return request_.scheme == "https" && !host_.empty() && !address &&
+         !http::EqualsIgnoreCase(host_, request_.server_name);
 }
 
 void Exchange::IdentifyRequest() {

@@ -21,7 +21,7 @@ enum class Failure : uint8_t {
   kBadExpectation,
   kBadPath,
   kMethodNotAllowed,  // CONNECT, TRACE as configured.
-  kMisdirected,       // TLS name and Host belong to different services.
+  kMisdirected,       // A host without a route, by a TLS connection made for another.
   kUpgradeRefused,
   kGrpcRefused,
   kClientGone,

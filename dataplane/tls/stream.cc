@@ -91,6 +91,12 @@ std::string_view Stream::agreed_protocol() const {
   return {reinterpret_cast<const char*>(name), bytes};
 }
 
+std::string_view Stream::server_name() const {
+  if (ssl_ == nullptr) return {};
+  const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
+  return name != nullptr ? std::string_view(name) : std::string_view();
+}
+
 ssize_t Stream::Result(int outcome) {
   switch (SSL_get_error(ssl_.get(), outcome)) {
     case SSL_ERROR_WANT_READ:

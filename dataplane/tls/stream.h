@@ -23,6 +23,9 @@ class Stream {
   SSL* ssl() const { return ssl_.get(); }
   // By ALPN; empty if none was.
   std::string_view agreed_protocol() const;
+  // Of an accepted connection, by SNI (RFC 6066 section 3), as the client wrote it; empty if it
+  // named none.
+  std::string_view server_name() const;
 
   // Goes on where `other` stopped, which is closed then. False as for io::Socket::Adopt.
   bool Adopt(Stream& other);

@@ -9,6 +9,7 @@ import unittest  # noqa: F401
 import _path  # noqa: F401
 import certs
 import h1
+import h2_client
 import rig
 
 
@@ -96,6 +97,31 @@ class TlsTest(rig.FleetTest):
         for name in (None, "strange.test"):
             client = self.client(tls=certs.client_context(), server_name=name)
             self.assertEqual(served(client), fingerprint(self.first))
+
+    def test_a_host_unknown_to_a_connection_made_for_another_is_misdirected(self):
+        """RFC 9110 section 15.5.20: on a connection of its own it may be served."""
+        port = self.rig.port()
+        self.rig.apply(rig.document(*self.document["services"], rig.service(
+            port, [rig.route("one", [self.backend], "one-up", host="first.test")], name="one",
+            tls={"enabled": True, "cert_path": self.first.cert, "key_path": self.first.key})))
+        self.addCleanup(self.rig.apply, self.document)
+        address = self.proxy.host
+        for name, host, status in (
+                ("first.test", "first.test", 200), ("first.test", "FIRST.test:443", 200),
+                ("first.test", "other.test", 421), (None, "other.test", 421),
+                ("other.test", "first.test", 200), ("other.test", "other.test", 404),
+                ("OTHER.test", "other.test", 404), ("other.test", "other.test.", 404),
+                (None, address, 404), ("first.test", f"{address}:{port}", 404),
+                (None, "[::1]", 404)):
+            with self.subTest(name=name, host=host):
+                context = certs.client_context()
+                answer = self.secure_client(name, port, context=context).ask(rig.request("/", host))
+                self.assertEqual(answer.status, status)
+                over_h2 = h2_client.Client(address, port, tls=certs.client_context(),
+                                           server_name=name)
+                self.addCleanup(over_h2.close)
+                stream = over_h2.start("/", method="GET", end=True, authority=host)
+                self.assertEqual(over_h2.finish(stream).status, status)
 
     def test_ecdsa_and_rsa_side_by_side(self):
         """For one name: RSA for those who cannot verify ECDSA, whichever is written first."""

@@ -71,7 +71,7 @@ ParseError ReadRequestHead(const FieldBlock& block, const RequestHeadLimits& lim
   head->keep_alive = true;
   head->expect_continue = head->has_upgrade = head->connection_names_fields = false;
   http::FramingFields framing;
-  bool has_host = false;
+  bool has_host = false, has_authorization = false;
   for (size_t i = 0; i < block.count(); ++i) {
     const auto [name, value] = block[i];
     ParseError error = ParseError::kNone;
@@ -95,6 +95,10 @@ ParseError ReadRequestHead(const FieldBlock& block, const RequestHeadLimits& lim
           return ParseError::kBadExpect;
         }
         head->expect_continue = true;
+        break;
+      case FieldId::kAuthorization:
+        if (has_authorization) return ParseError::kBadField;  // As in HTTP/1.
+        has_authorization = true;
         break;
       default:
         error = framing.Take(field);

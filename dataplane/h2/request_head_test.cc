@@ -71,6 +71,9 @@ TEST_F(RequestHeadTest, HostAndAuthorityMustAgree) {
   EXPECT_EQ(ReadWith({{"host", "A.test"}}), ParseError::kNone);
   EXPECT_EQ(ReadWith({{"host", "evil.test"}}), ParseError::kBadHost);
   EXPECT_EQ(ReadWith({{"host", "a.test"}, {"host", "a.test"}}), ParseError::kBadHost);
+  EXPECT_EQ(ReadWith({{"authorization", "Basic YQ=="}}), ParseError::kNone);
+  EXPECT_EQ(ReadWith({{"authorization", "Basic YQ=="}, {"authorization", "Basic Yg=="}}),
+            ParseError::kBadField);
   ASSERT_EQ(Read({{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {"host", "only.test"}}),
             ParseError::kNone);
   EXPECT_EQ(pseudo_.authority, "only.test");

@@ -27,7 +27,7 @@ FailureTraits TraitsOf(Failure failure) {
     case Failure::kMethodNotAllowed:
       return {405, true, "method_not_allowed", "This method is not served here."};
     case Failure::kMisdirected:
-      return {421, true, "misdirected", "This connection does not serve that host."};
+      return {421, false, "misdirected", "This connection does not serve that host."};
     case Failure::kUpgradeRefused:
       return {501, true, "upgrade_refused", "Protocol upgrades are not served here."};
     case Failure::kGrpcRefused:

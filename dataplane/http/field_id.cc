@@ -34,6 +34,7 @@ constexpr KnownField kKnown[] = {
     {"traceparent", FieldId::kTraceparent},
     {"content-type", FieldId::kContentType},
     {"x-request-id", FieldId::kXRequestId},
+    {"authorization", FieldId::kAuthorization},
     {"content-length", FieldId::kContentLength},
     {"http2-settings", FieldId::kHttp2Settings},
     {"x-forwarded-for", FieldId::kXForwardedFor},

@@ -48,6 +48,7 @@ class RequestParser {
   bool in_fields_ = false;
   bool has_host_ = false;
   bool has_expect_ = false;
+  bool has_authorization_ = false;
 };
 
 class ResponseParser {

@@ -55,6 +55,7 @@ enum class FieldId : uint8_t {
   kDate,
   kServer,
   kEarlyData,
+  kAuthorization,
   kUnderscore,  // A known name with "_" for "-": must not pass for it anywhere.
   kXSluice,     // Any name beginning with "x-sluice-": ours alone, stripped at the edge.
 };

@@ -12,7 +12,7 @@ void RequestParser::Reset(const HeadLimits& limits) {
   framing_ = {};
   base_ = 0;
   error_ = ParseError::kNone;
-  in_fields_ = has_host_ = has_expect_ = false;
+  in_fields_ = has_host_ = has_expect_ = has_authorization_ = false;
 }
 
 ParseResult RequestParser::Fail(ParseError error) {
@@ -83,6 +83,12 @@ ParseError RequestParser::TakeKnownField(const RequestHead& head) {
       // past.
       if (has_expect_ || !EqualsLower(field.value, "100-continue")) return ParseError::kBadExpect;
       has_expect_ = true;
+      return ParseError::kNone;
+    case FieldId::kAuthorization:
+      // Whoever checks the one must not be followed by a service that believes the other (RFC 9110
+      // section 11.6.2 knows one).
+      if (has_authorization_) return ParseError::kBadField;
+      has_authorization_ = true;
       return ParseError::kNone;
     default:
       return framing_.Take(field);

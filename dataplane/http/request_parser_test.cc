@@ -120,6 +120,8 @@ std::vector<Case> Refused() {
       {"high byte in name", Get("\xefX: y\r\n"), kBadField},
       {"no Host", "GET / HTTP/1.1\r\n\r\n", kBadHost},
       {"two Hosts", Get("Host: b.test\r\n"), kBadHost},
+      {"two Authorizations", Get("Authorization: Basic YQ==\r\nauthorization: Basic Yg==\r\n"),
+       kBadField},
       {"same Host twice", Get("Host: a.test\r\n"), kBadHost},
       {"path in Host", "GET / HTTP/1.1\r\nHost: a.test/x\r\n\r\n", kBadHost},
       {"bad port", "GET / HTTP/1.1\r\nHost: a.test:8x\r\n\r\n", kBadHost},

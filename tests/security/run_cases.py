@@ -4,11 +4,12 @@
 usage: run_cases.py [GROUP ...] [--case ID] [--target sluice|nginx|haproxy] [--results FILE]
        run_cases.py --write-table docs/hostile-inputs.md
 
-Each case goes over clear text and TLS, whole and split at every byte; floods whole only. One line
-per case. With a target other than sluice the exit code is 0: there it is a comparison. --results
+Each case goes over clear text and TLS, whole and split at every byte; floods whole only; those of
+HTTP/2 also towards an upstream that speaks it, where the target can. One line per case. With a target other than sluice the exit code is 0: there it is a comparison. --results
 leaves what came of each case as JSON; --write-table runs everything against all three.
 """
 import argparse
+import collections
 import json
 import os
 import sys
@@ -19,16 +20,18 @@ import h2_cases      # noqa: E402
 import h2_flood_run  # noqa: E402
 import h2_judge      # noqa: E402
 import h2_observe    # noqa: E402
+import h2_recorder   # noqa: E402
 import judge         # noqa: E402
 import observe       # noqa: E402
 import result_table  # noqa: E402
 import rig           # noqa: E402
 import targets       # noqa: E402
 
-# Name, over TLS, split into single bytes.
-WAYS = [("clear", False, False), ("clear/split", False, True), ("tls", True, False),
-        ("tls/split", True, True)]
-FLOOD_WAYS = [way for way in WAYS if not way[2]]
+Way = collections.namedtuple("Way", "name secure split to_h2", defaults=[False])
+WAYS = [Way("clear", False, False), Way("clear/split", False, True), Way("tls", True, False),
+        Way("tls/split", True, True)]
+H2_WAYS = [*WAYS, Way("tls to h2", True, False, True), Way("tls/split to h2", True, True, True)]
+FLOOD_WAYS = [way for way in WAYS if not way.split]
 GROUPS = cases.GROUPS + h2_cases.GROUPS
 RSS_GROWTH_KIB_MAX = 64 << 10 if not rig.SANITIZER else 512 << 10
 
@@ -59,22 +62,24 @@ class Tally:
             self.own += response.status >= 400
 
 
-def ways_of(case):
-    return FLOOD_WAYS if case.group == "h2-flood" else WAYS
+def ways_of(case, target):
+    if case.group == "h2-flood":
+        return FLOOD_WAYS
+    return H2_WAYS if case.group == "h2" and target.up_h2 else WAYS
 
 
 def send_and_judge(target, case, way, tally):
     """(None or what went wrong, KiB the process grew by)"""
-    _, secure, split = way
     before = target.rss_kib()
     if case.group == "h2-flood":
-        problem, sending, grown = h2_flood_run.one(target, case, secure)
+        problem, sending, grown = h2_flood_run.one(target, case, way.secure)
         tally.add(sending)
         return problem, grown
     observer, judged = (h2_observe, h2_judge) if case.group == "h2" else (observe, judge)
-    sending = observer.run(target, case, secure, split)
+    seen = h2_recorder.beside(target) if way.to_h2 else target
+    sending = observer.run(seen, case, way.secure, way.split)
     try:
-        _, problem = judged.verdict(target, case, sending)
+        _, problem = judged.verdict(seen, case, sending)
         tally.add(sending)
     finally:
         sending.end()
@@ -118,13 +123,13 @@ def run(target, chosen, first_only=False):
     failed, tally = {}, Tally()
     for case in chosen:
         problems = {}
-        for way in ways_of(case):
+        for way in ways_of(case, target):
             try:
                 problem = one(target, case, way, tally)
             except (OSError, AssertionError, rig.h1.Cut, rig.h1.Malformed, rig.h1.Gone) as error:
                 problem = f"{type(error).__name__}: {error}"
             if problem:
-                problems[way[0]] = problem
+                problems[way.name] = problem
             if not target.running() or (problem and first_only):
                 break
         if problems:

@@ -6,11 +6,18 @@ import sys
 import threading
 import unittest
 
+import yaml
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "harness"))
 import cases    # noqa: E402
 import judge    # noqa: E402
 import observe  # noqa: E402
 import rig      # noqa: E402
+import h2_cases   # noqa: E402
+import scenarios  # noqa: E402
+import scenarios_proxy_protocol  # noqa: E402,F401
+import scenarios_resource        # noqa: E402,F401
+import scenarios_tls             # noqa: E402,F401
 
 
 class Blind:
@@ -109,6 +116,20 @@ class RunnerTest(unittest.TestCase):
                 self.assertTrue(hasattr(judge.Judge, name), name)
                 if name in ("policy", "bounded"):
                     self.assertTrue(hasattr(judge.Judge, "policy_" + case.base_id.replace("-", "_")), case.id)
+
+    def test_every_case_of_the_catalogue_is_run_somewhere(self):
+        with open(os.path.join(cases.HERE, "cases.yaml"), encoding="utf-8") as f:
+            catalogue = yaml.safe_load(f)["cases"]
+        sent = {case.base_id for case in cases.load() + h2_cases.load()}
+        for data in catalogue:
+            name = data["id"]
+            places = [name in sent, name in scenarios.RUN, name in scenarios.NOT_TODAY,
+                      name in scenarios.ELSEWHERE]
+            self.assertEqual(sum(places), 1, f"{name}: run, told why not, or told where: {places}")
+        for name, module in scenarios.ELSEWHERE.items():
+            path = os.path.join(os.path.dirname(cases.HERE), module + "_test.py")
+            with open(path, encoding="utf-8") as f:
+                self.assertIn(f"Case {name} of", f.read(), module)
 
     def test_blind_forwarding_is_caught(self):
         held = self.hold(Blind, "cl-te-both", "te-obs-fold", "cl-list-diff", "bare-lf-request-line",

@@ -24,7 +24,8 @@ class Site(targets.Target):
         kit.start_controller()
         self.process = self.proxy = kit.start_proxy("node-1", self.host, workers=1)
         kit.wait_nodes("node-1")
-        self.ports = {name: kit.port() for name in ("mtls", "pp", "limited", "ocsp", "ocsp-old")}
+        self.ports = {name: kit.port() for name in ("mtls", "pp", "limited", "held", "ocsp",
+                                                        "ocsp-old")}
         self.up.on_request = lambda connection, request: OK
         self.secret = kit.upstream(on_request=self.up.on_request)  # Behind client certificates.
         self.silent = kit.upstream(on_request=lambda connection, request: None)
@@ -89,6 +90,7 @@ class Site(targets.Target):
                  tls=tls(client_auth={"ca_path": self.clients.cert})),
             make(self.ports["pp"], [rest], "pp", proxy_protocol={"trusted": ["127.0.0.0/8"]}),
             make(self.ports["limited"], routes, "limited", limits={"connections": CONNECTIONS_MAX}),
+            rig.service(self.ports["held"], routes, name="held"),  # Waits longer for a request.
             make(self.ports["ocsp"], [rest], "ocsp", tls=tls(**self._stapled("fresh"))),
             make(self.ports["ocsp-old"], [rest], "ocsp-old",
                  tls=tls(**self._stapled("stale", expired=True)))]

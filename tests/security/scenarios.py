@@ -18,7 +18,6 @@ NOT_TODAY = {
     "jwt-expired": _NO_AUTH,
     "jwt-wrong-aud": _NO_AUTH,
     "jwt-kid-injection": _NO_AUTH,
-    "jwt-dup-authorization": _NO_AUTH,
     "basic-bad-base64": _NO_AUTH,
     "extauth-down": _NO_AUTH,
     "extauth-header-spoof": _NO_AUTH,
@@ -30,7 +29,7 @@ ELSEWHERE = {
     "grpc-upstream-dies": "integration/grpc_calls",
     "grpc-timeout-huge": "integration/grpc_calls",
     "grpc-h1-client": "integration/grpc_calls",
-    "grpc-web-trailers": "integration/grpc_web",
+    "grpc-web-trailers": "integration/grpc_calls",
 }
 
 

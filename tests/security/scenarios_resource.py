@@ -1,9 +1,11 @@
 """Groups resource and auth-limits: slow clients, many of them, and bodies without end."""
+import resource
 import socket
 import threading
 import time
 
 import certs
+import h2_client
 import h2_flood_run
 import rig
 from scenario_site import BIG_BYTES, BODY_BYTES_MAX, CONNECTIONS_MAX, SECONDS
@@ -15,6 +17,12 @@ SLACK = 1.0 * rig.SLOWDOWN  # The catalogue: "within the configured deadline plu
 CONNECTION_KIB_MAX = (1 << 10) * (1 if not rig.SANITIZER else 64)
 PIPELINED = 10_000
 FLOOD = 50_000
+# Of them at once, where no limit keeps them out: as many as descriptors allow the proxy (it keeps an
+# eighth for other things) and this process.
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+HELD = min(20_000, DESCRIPTORS * 7 // 8 - 500)
+HELD_SOURCES = 4     # Each address has ports for some 28,000.
+HELD_KIB_MAX = HELD * 3 * (1 if not rig.SANITIZER else 6)
 
 
 def one_byte_a_second(sock, data, limit):
@@ -123,6 +131,38 @@ def pipelining(site):
 
 @scenario("res-conn-flood-50000")
 def connection_flood(site):
+    return flood_against_a_limit(site) or flood_without_a_limit(site)
+
+
+def flood_without_a_limit(site):
+    """They are all let in, and held; a client like any other is served besides."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    before, held = site.rss_kib(), []
+    bystander = h2_flood_run.Bystander(site)
+    bystander.start()
+    try:
+        for i in range(HELD):
+            held.append(socket.create_connection(
+                (site.host, site.ports["held"]), rig.DEADLINE,
+                source_address=(f"127.0.0.{1 + i % HELD_SOURCES}", 0)))
+        rig.wait_for(f"{HELD} connections at once", lambda: rig.metric(
+            site.proxy.metrics(), "sluice_connections_active", service="held") == HELD)
+        most = site.rss_kib() - before
+        clean = site.clean()
+        held[-1].sendall(rig.request("/admin"))
+        answer = held[-1].recv(100)
+    finally:
+        bystander.end()
+        for sock in held:
+            sock.close()
+    if bystander.problem:
+        return f"another client: {bystander.problem}"
+    if not answer.startswith(b"HTTP/1.1 403 "):
+        return f"the last of them was answered {answer!r}"
+    return clean or (f"memory grew by {most} KiB" if most > HELD_KIB_MAX else None)
+
+
+def flood_against_a_limit(site):
     """Against the limit of a service; the bystander is on another one of the same worker."""
     quiet = h2_flood_run.Bystander(site)
     for _ in range(200):
@@ -194,4 +234,24 @@ def body_limit_chunked(site):
     sent = max((len(c.raw) for c in site.up.connections), default=0)
     if sent > BODY_BYTES_MAX + (BODY_BYTES_MAX >> 3):
         return f"{sent} bytes went upstream"
+    return site.untouched(site.up)
+
+
+@scenario("jwt-dup-authorization")
+def two_authorizations(site):
+    """Nobody here checks them: what does, behind, must not be shown one and believe the other."""
+    fields = [("authorization", "Basic YTph"), ("authorization", "Basic Yjpi")]
+    with site.client() as client:
+        answer = client.ask(rig.request("/", headers=[f"{n}: {v}" for n, v in fields]))
+        if answer.status != 400:
+            return f"status {answer.status}"
+        client.at_end()  # Or this runs out of time.
+    over_h2 = h2_client.Client(site.host, site.clear)
+    try:
+        stream = over_h2.start("/", fields, method="GET", end=True)
+        answer = over_h2.finish(stream)
+    finally:
+        over_h2.close()
+    if answer.reset is None and answer.status != 400:
+        return f"over HTTP/2: {answer}"
     return site.untouched(site.up)

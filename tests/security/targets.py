@@ -60,8 +60,10 @@ backend up
 class Target:
     """A front end before `self.up`, in clear text on `clear` and over TLS on `tls`.
 
-    HTTP/2 is spoken on `tls` by ALPN and on `clear_h2` with prior knowledge.
+    HTTP/2 is spoken on `tls` by ALPN and on `clear_h2` with prior knowledge. Where the target speaks
+    it to upstreams as well, `tls_to_h2` is before `up_h2`.
     """
+    up_h2 = None
 
     def __init__(self, kit):
         self.rig = kit
@@ -97,10 +99,14 @@ class Sluice(Target):
             rig.route("redir", path_prefix="/redir", redirect={"status": 308, "scheme": "https"}),
             to("rest", "/")]
         timeouts = {"header": "3s", "idle": "5s"}
+        self.up_h2, self.tls_to_h2 = kit.h2_upstream(), kit.port()
+        to_h2 = rig.route("all", [self.up_h2], upstream_options={"protocol": "http2"})
+        site = {"enabled": True, "cert_path": self.site.cert, "key_path": self.site.key}
         self.services = (
             rig.service(self.clear, routes, timeouts=timeouts),
             rig.service(self.tls, routes, name="tls", timeouts=timeouts,
-                        tls={"enabled": True, "cert_path": self.site.cert, "key_path": self.site.key}))
+                        tls=site),
+            rig.service(self.tls_to_h2, [to_h2], name="to-h2", timeouts=timeouts, tls=site))
         kit.apply(rig.document(*self.services))
 
     def push_changes(self):

@@ -20,13 +20,13 @@ end
 
 
 class Wrk:
-    """wrk in the background: 64 keep-alive connections by default."""
+    """wrk in the background: 64 keep-alive connections by default. `before`: nice, taskset, ..."""
 
-    def __init__(self, rig, url, seconds, connections=64, headers=()):
+    def __init__(self, rig, url, seconds, connections=64, headers=(), before=()):
         script = rig.path("report.lua")
         with open(script, "w") as out:
             out.write(REPORT)
-        argv = [shutil.which("wrk") or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+        argv = [*before, shutil.which("wrk") or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
                 "--timeout", "15s", "-s", script]
         for header in headers:
             argv += ["-H", header]

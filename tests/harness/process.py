@@ -47,11 +47,11 @@ class Process:
     def signal(self, number):
         os.kill(self.proc.pid, number)
 
-    def kill(self):
-        """As a crash would: nothing is said about the exit code."""
+    def kill(self, children=False):
+        """As a crash would: nothing is said about the exit code. With `children` they go too."""
         self.killed = True
         if self.running():
-            self.proc.kill()
+            os.killpg(self.proc.pid, signal.SIGKILL) if children else self.proc.kill()
         self.proc.wait(waiting.DEADLINE)
 
     def wait(self, timeout=None):

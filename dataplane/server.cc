@@ -43,6 +43,10 @@ Server::Server(boost::asio::io_context& context, ServerOptions options,
                OnHealthChange on_health_change)
     : context_(context),
       options_(std::move(options)),
+      overload_(context, gate_,
+                [this] {
+                  if (workers_ != nullptr) workers_->GiveUpIdle();
+                }),
       health_(context, on_health_change),
       outliers_(context, std::move(on_health_change)),
       warm_up_(context),
@@ -63,7 +67,8 @@ void Server::StartWorkers(int configured) {
     boost::asio::post(context_, std::move(function));
   };
   access_log_ = std::make_unique<observe::AccessLog>(workers.workers);
-  workers_ = std::make_unique<worker::WorkerSet>(std::move(workers), registry_, *access_log_);
+  workers_ =
+      std::make_unique<worker::WorkerSet>(std::move(workers), registry_, *access_log_, gate_);
 }
 
 Server::~Server() { Stop(); }
@@ -145,6 +150,7 @@ void Server::Commit(std::function<void()> on_effective) {
     // serving.
     base::LogError("access log: {}", View(status.message()));
   }
+  overload_.Configure(prepared_->settings.limits());
   warm_up_.Cancel();
   certificates_ = std::move(prepared_certificates_);
   requests_at_commit_ = registry_.Sum().requests;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/control/dataplane.h"
+#include "dataplane/overload/overload_monitor.h"
 #include "dataplane/runtime/runtime_builder.h"
 #include "dataplane/upstream/warm_up.h"
 #include "dataplane/worker/worker_set.h"
@@ -59,6 +60,7 @@ class Server final : public control::Dataplane {
   void Stop();
 
   const observe::Registry& registry() const { return registry_; }
+  const overload::LoadGate& gate() const { return gate_; }
   uint64_t access_log_dropped() const {
     return access_log_ == nullptr ? 0 : access_log_->dropped_total();
   }
@@ -79,6 +81,8 @@ class Server final : public control::Dataplane {
   const ServerOptions options_;
   observe::Registry registry_;
   std::unique_ptr<observe::AccessLog> access_log_;  // Null until the workers run.
+  overload::LoadGate gate_;
+  overload::OverloadMonitor overload_;
   tls::TicketKeys ticket_keys_;
   upstream::HealthMonitor health_;
   upstream::OutlierMonitor outliers_;

@@ -79,6 +79,7 @@ json Server::DumpConnections() const {
   if (workers_ == nullptr) return connections;
   for (const worker::ConnectionInfo& info : workers_->ListConnections()) {
     connections.push_back({{"service", info.service},
+                           {"worker", info.worker},
                            {"peer", info.connection.peer},
                            {"protocol", info.connection.protocol},
                            {"state", info.connection.idle ? "idle" : "active"},

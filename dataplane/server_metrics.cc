@@ -41,6 +41,19 @@ std::vector<observe::PanicGauge> PanicsOf(const Server& server) {
   return gauges;
 }
 
+observe::OverloadFigures OverloadOf(const overload::LoadGate& gate) {
+  using overload::Resource;
+  const overload::Limits limits = gate.limits();
+  observe::OverloadFigures figures;
+  for (const auto& [resource, limit] : {std::pair{Resource::kMemory, limits.memory_bytes},
+                                        std::pair{Resource::kConnections, limits.connections},
+                                        std::pair{Resource::kDescriptors, limits.descriptors}}) {
+    figures.resources.push_back({std::string(NameOf(resource)), limit, gate.shed_total(resource)});
+  }
+  figures.shedding = gate.sheds_requests();
+  return figures;
+}
+
 observe::SnapshotGauges SnapshotOf(const Server& server, const control::Activator& activator) {
   observe::SnapshotGauges gauges;
   if (!server.serving()) return gauges;
@@ -60,6 +73,7 @@ ServerMetrics::ServerMetrics(const Server& server, const control::Activator& act
                     .ejections = [&server] { return EjectionsOf(server); },
                     .panics = [&server] { return PanicsOf(server); },
                     .snapshot = [&server, &activator] { return SnapshotOf(server, activator); },
+                    .overload = [&server] { return OverloadOf(server.gate()); },
                     .access_log_dropped = [&server] { return server.access_log_dropped(); },
                     .build_version = std::string(base::Version())}) {}
 

@@ -74,4 +74,11 @@ ProcessFigures ReadProcessFigures() {
   return figures;
 }
 
+uint64_t ResidentBytes() {
+  std::ifstream file("/proc/self/statm");
+  uint64_t virtual_pages = 0, resident_pages = 0;
+  file >> virtual_pages >> resident_pages;
+  return resident_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 }  // namespace sluice::base

@@ -9,6 +9,8 @@ namespace sluice::config {
 namespace {
 
 constexpr uint32_t kWorkerThreadsMax = 1024;
+constexpr uint32_t kConnectionsMax = 10'000'000;
+constexpr uint64_t kMemoryBytesMin = 64 << 20;
 constexpr std::array<std::string_view, 6> kLogLevels = {"trace", "debug", "info",
                                                         "warn",  "error", "off"};
 
@@ -43,6 +45,19 @@ void CheckAccessLog(const v1::AccessLog& log, ResourceErrors* errors) {
   }
 }
 
+void CheckLimits(const v1::ProcessLimits& limits, ResourceErrors* errors) {
+  if (limits.connections() > kConnectionsMax) {
+    errors->Add("limits.connections", fmt::format("{} is too many; give at most {}",
+                                                  limits.connections(), kConnectionsMax));
+  }
+  if (limits.memory_bytes() > 0 && limits.memory_bytes() < kMemoryBytesMin) {
+    errors->Add("limits.memory_bytes",
+                fmt::format("{} is less than an idle proxy takes; give at least {}, or 0 for 90 % "
+                            "of what the system has",
+                            limits.memory_bytes(), kMemoryBytesMin));
+  }
+}
+
 }  // namespace
 
 void CheckSettings(const v1::Settings& settings, ResourceErrors errors) {
@@ -65,6 +80,7 @@ void CheckSettings(const v1::Settings& settings, ResourceErrors errors) {
   CheckEndpoint(settings.admin(), "admin", &errors);
   CheckEndpoint(settings.metrics(), "metrics", &errors);
   CheckAccessLog(settings.access_log(), &errors);
+  CheckLimits(settings.limits(), &errors);
   AddProblem("drain_timeout_ms", DurationProblem(settings.drain_timeout_ms()), &errors);
 }
 

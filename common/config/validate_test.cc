@@ -212,6 +212,10 @@ TEST(ValidateTest, Settings) {
             [](Parts* parts) { parts->settings.mutable_metrics()->set_address("127.0.0.1:0"); });
   ExpectOne("drain_timeout_ms", "a day",
             [](Parts* parts) { parts->settings.set_drain_timeout_ms(90'000'000); });
+  ExpectOne("limits.connections", "at most 10000000",
+            [](Parts* parts) { parts->settings.mutable_limits()->set_connections(20'000'000); });
+  ExpectOne("limits.memory_bytes", "at least 67108864",
+            [](Parts* parts) { parts->settings.mutable_limits()->set_memory_bytes(1000); });
   ExpectOne("access_log.path", "absolute",
             [](Parts* parts) { parts->settings.mutable_access_log()->set_path("access.log"); });
   ExpectOne("access_log.format", "'xml'",

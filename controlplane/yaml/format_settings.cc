@@ -22,6 +22,30 @@ constexpr Choice kLogFields[] = {
     {"user_agent"},    {"referer"},        {"version"},
 };
 
+constexpr Key kServerLimitKeys[] = {
+    {.name = "connections",
+     .kind = KeyKind::kInteger,
+     .doc = "Client connections to all services together; 0 means as many as descriptors "
+            "(RLIMIT_NOFILE) allow. Beyond it idle ones are closed, oldest first, then new ones "
+            "refused: 503.",
+     .example = "50000",
+     .field = "connections",
+     .initial = "0",
+     .max = 10'000'000},
+    {.name = "memory_bytes",
+     .kind = KeyKind::kInteger,
+     .doc = "Resident memory from which requests are answered 503 and idle connections closed, "
+            "until it is below 95 % of it; 0 means 90 % of the control group's or machine's.",
+     .example = "2147483648",
+     .field = "memory_bytes",
+     .initial = "0",
+     .max = int64_t{1} << 50},
+};
+constexpr Block kServerLimits = {.title = "server.limits",
+                                 .doc = "How much a proxy may hold before it sheds load.",
+                                 .message = v1::ProcessLimits::descriptor,
+                                 .keys = kServerLimitKeys};
+
 constexpr Key kServerKeys[] = {
     {.name = "worker_threads",
      .kind = KeyKind::kInteger,
@@ -53,6 +77,12 @@ constexpr Key kServerKeys[] = {
      .initial = "30",
      .max = 86'400,
      .scale = 1000},
+    {.name = "limits",
+     .kind = KeyKind::kBlock,
+     .doc = "How much a proxy may hold before it sheds load.",
+     .example = "{connections: 50000}",
+     .field = "limits",
+     .block = &kServerLimits},
     {.name = "trusted_proxies",
      .kind = KeyKind::kTexts,
      .doc =

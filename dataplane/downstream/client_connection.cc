@@ -57,6 +57,7 @@ void ClientConnection::Link() {
   if (next_ != nullptr) next_->previous_ = this;
   binding_.connections = this;
   binding_.open_connections.fetch_add(1, std::memory_order_relaxed);
+  context_.gate.ConnectionOpened();
   stats().connections_active.Add();
 }
 
@@ -69,6 +70,7 @@ ClientConnection::~ClientConnection() {
   (previous_ != nullptr ? previous_->next_ : binding_.connections) = next_;
   if (next_ != nullptr) next_->previous_ = previous_;
   binding_.open_connections.fetch_sub(1, std::memory_order_relaxed);
+  context_.gate.ConnectionClosed();
   stats().connections_active.Sub();
 }
 

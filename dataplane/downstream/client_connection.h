@@ -45,6 +45,9 @@ class ClientConnection {
     int64_t age_micros;
   };
   Info info() const;
+  // Whether no request of the client is under way, or has begun.
+  virtual bool idle() const = 0;
+  int64_t accepted_micros() const { return accepted_micros_; }
   ClientConnection* next() const { return next_; }
 
  protected:
@@ -57,7 +60,6 @@ class ClientConnection {
   explicit ClientConnection(ClientConnection& other);
 
   virtual std::string_view protocol() const = 0;
-  virtual bool idle() const = 0;
 
   // Before anything else: whether the peer is one whose PROXY header counts, and reading it. False
   // when the connection is over.

@@ -22,7 +22,7 @@ struct ServiceBinding {
 
   runtime::WorkerContext& context;
   exchange::MemoryPool& memories;
-  std::atomic<uint32_t>& open_connections;  // Of the service in the whole process.
+  std::atomic<uint32_t>& open_connections;  // Of the service on this worker.
 
   // The newest snapshot that has the service; its place in it.
   std::optional<runtime::RuntimeUse> runtime;

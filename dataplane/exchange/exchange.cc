@@ -39,6 +39,10 @@ io::Task<void> Exchange::Reject(Failure failure) {
 }
 
 io::Task<Failure> Exchange::Forward() {
+  if (context_.gate.sheds_requests()) {
+    context_.gate.CountShed(overload::Resource::kMemory);
+    co_return Failure::kOverloaded;
+  }
   const http::RequestHead& head = *request_.head;
   if (route_->body_bytes_max != 0 && head.framing == http::Framing::kLength &&
       head.content_length > route_->body_bytes_max) {

@@ -32,6 +32,7 @@ io::Task<Failure> Exchange::SendLocal(uint16_t status, std::string_view content_
   if (!location.empty()) head.fields.push_back({"Location", location});
   if (status == 405)
     head.fields.push_back({"Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"});
+  if (failure_ == Failure::kOverloaded) head.fields.push_back({"Retry-After", "1"});
   head.fields.push_back({"X-Request-ID", request_id_});
   head.framing = bodiless ? http::Framing::kNone : http::Framing::kLength;
   head.content_length = bodiless ? 0 : body.size();

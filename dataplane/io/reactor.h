@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -77,6 +78,10 @@ class Reactor {
   // Unix time of the same moment.
   int64_t unix_micros() const { return now_micros() + unix_offset_micros_; }
 
+  // Connections are not begun where their descriptor would have this number, or a higher one.
+  void set_connect_descriptors_max(int most) { connect_descriptors_max_ = most; }
+  int connect_descriptors_max() const { return connect_descriptors_max_; }
+
  private:
   static constexpr int kEventsMax = 256;
 
@@ -95,6 +100,7 @@ class Reactor {
   TimerWheel timers_;
   int64_t unix_offset_micros_ = 0;
   int64_t unix_refreshed_micros_ = 0;
+  int connect_descriptors_max_ = std::numeric_limits<int>::max();
   std::array<epoll_event, kEventsMax> batch_;
   EventTarget* delivering_ = nullptr;
   std::vector<Deferred> deferred_;

@@ -58,6 +58,11 @@ int Socket::Connect(Reactor& reactor, const void* address, uint32_t address_byte
   const auto* target = static_cast<const sockaddr*>(address);
   const int fd = socket(target->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
+  // The lowest free number: so many are in use.
+  if (fd >= reactor.connect_descriptors_max()) {
+    close(fd);
+    return EMFILE;
+  }
   const int result = connect(fd, target, address_bytes) == 0 ? 0 : errno;
   if (result != 0 && result != EINPROGRESS) {
     close(fd);

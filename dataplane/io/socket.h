@@ -35,7 +35,7 @@ class Socket final : public EventTarget {
   int fd() const { return fd_; }
 
   // Starts connecting; then wait for writable and ask ConnectResult (0 or errno).
-  // Returns 0, EINPROGRESS or another errno.
+  // Returns 0, EINPROGRESS or another errno; EMFILE from the reactor's connect_descriptors_max on.
   int Connect(Reactor& reactor, const void* address, uint32_t address_bytes);
   int ConnectResult();
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "dataplane/downstream/client_connection.h"
@@ -15,16 +16,20 @@ namespace {
 // To a clear-text client over the limit; best effort, the connection closes at once.
 constexpr std::string_view kOverloaded =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 25\r\nContent-Type: text/plain\r\n"
-    "Connection: close\r\n\r\n503 too many connections\n";
+    "Connection: close\r\nRetry-After: 1\r\n\r\n503 too many connections\n";
+
+constexpr size_t kGivenUpAtOnce = 64;
+constexpr int64_t kIdleSearchMicros = 100'000;
 
 base::UniqueFd OpenSpare() { return base::UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
 
 Listener::Listener(runtime::WorkerContext& context, exchange::MemoryPool& memories,
-                   std::shared_ptr<SharedState> shared)
-    : shared_(std::move(shared)),
-      binding_(context, memories, shared_->open_connections),
+                   std::shared_ptr<Seats> seats, Place place)
+    : seats_(std::move(seats)),
+      place_(std::move(place)),
+      binding_(context, memories, seats_->open(place_.worker)),
       spare_(OpenSpare()) {}
 
 Listener::~Listener() {
@@ -69,7 +74,7 @@ bool Listener::Open(base::UniqueFd socket) {
 void Listener::CloseSockets() {
   if (sockets_.empty()) return;
   for (const base::UniqueFd& socket : sockets_) {
-    while (AcceptOne(socket.get())) {
+    while (AcceptOne(socket.get(), false)) {
     }
     binding_.context.reactor.UnregisterListening(socket.get());
   }
@@ -96,45 +101,112 @@ void Listener::KillConnections() {
 
 void Listener::OnEvents(uint32_t) {
   for (const base::UniqueFd& socket : sockets_) {
-    for (int i = 0; i < kAcceptsPerEvent && AcceptOne(socket.get()); ++i) {
+    for (int i = 0; i < kAcceptsPerEvent && AcceptOne(socket.get(), true); ++i) {
     }
   }
 }
 
-bool Listener::AcceptOne(int socket) {
+bool Listener::AcceptOne(int socket, bool may_hand_over) {
   sockaddr_storage peer;
   socklen_t bytes = sizeof peer;
   const int fd =
       accept4(socket, reinterpret_cast<sockaddr*>(&peer), &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     if (errno == EMFILE || errno == ENFILE) {
-      RefuseOne(socket);
+      RefuseNext(socket);
       return false;
     }
     // A connection that was reset while it waited is not the end of the queue.
     return errno == ECONNABORTED || errno == EINTR;
   }
-  const runtime::Service& service = binding_.service();
-  if (service.connections_max != 0 &&
-      shared_->open_connections.load(std::memory_order_relaxed) >= service.connections_max) {
-    auto& stats = binding_.context.stats.Listener(service.slot);
-    stats.failures[static_cast<size_t>(http::Failure::kOverloaded)].Add();
-    if (service.tls == nullptr && !service.tcp) {
-      [[maybe_unused]] const ssize_t sent =
-          send(fd, kOverloaded.data(), kOverloaded.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
-    close(fd);
+  base::UniqueFd connection(fd);
+  const uint32_t most = binding_.service().connections_max;
+  const bool service_is_full = most != 0 && seats_->total() >= most;
+  if (service_is_full || !HasRoomFor(fd)) {
+    Refuse(std::move(connection));
     return true;
   }
-  downstream::ClientConnection::Accept(binding_, fd, reinterpret_cast<const sockaddr*>(&peer));
+  const size_t best = may_hand_over ? seats_->BestFor(place_.worker) : place_.worker;
+  if (best != place_.worker) {
+    seats_->open(best).fetch_add(1, std::memory_order_relaxed);
+    place_.hand_over(best, std::move(connection), peer);
+    return true;
+  }
+  downstream::ClientConnection::Accept(binding_, connection.Release(),
+                                       reinterpret_cast<const sockaddr*>(&peer));
   return true;
 }
 
+void Listener::TakeOver(base::UniqueFd connection, const sockaddr_storage& peer) {
+  downstream::ClientConnection::Accept(binding_, connection.Release(),
+                                       reinterpret_cast<const sockaddr*>(&peer));
+  seats_->open(place_.worker).fetch_sub(1, std::memory_order_relaxed);  // It has its own now.
+}
+
+bool Listener::HasRoomFor(int fd) {
+  runtime::WorkerContext& context = binding_.context;
+  // Requests learn for themselves that memory is short, and can be told so.
+  if (binding_.service().tcp && context.gate.sheds_requests()) {
+    context.gate.CountShed(overload::Resource::kMemory);
+    return false;
+  }
+  const auto wanting = context.gate.WantingFor(fd);
+  if (!wanting.has_value()) return true;
+  const int64_t now = context.reactor.now_micros();
+  size_t given_up = 0;
+  if (now >= nobody_idle_until_micros_) {
+    given_up = context.give_up_oldest_idle(context.owner);
+    if (given_up == 0) nobody_idle_until_micros_ = now + kIdleSearchMicros;
+  }
+  context.gate.CountShed(*wanting, std::max<size_t>(given_up, 1));
+  return given_up > 0;
+}
+
+void Listener::Refuse(base::UniqueFd connection) {
+  const runtime::Service& service = binding_.service();
+  auto& stats = binding_.context.stats.Listener(service.slot);
+  stats.failures[static_cast<size_t>(http::Failure::kOverloaded)].Add();
+  if (service.tls != nullptr || service.tcp) return;
+  [[maybe_unused]] const ssize_t sent =
+      send(connection.get(), kOverloaded.data(), kOverloaded.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 // Out of descriptors: without this the same connection would be reported for ever.
-void Listener::RefuseOne(int socket) {
+void Listener::RefuseNext(int socket) {
   spare_.Reset();
-  const base::UniqueFd refused(accept(socket, nullptr, nullptr));
+  if (base::UniqueFd next(accept(socket, nullptr, nullptr)); next.get() >= 0) {
+    binding_.context.gate.CountShed(overload::Resource::kDescriptors);
+    Refuse(std::move(next));
+  }
   spare_ = OpenSpare();
+}
+
+std::vector<downstream::ClientConnection*> Listener::Idle() const {
+  std::vector<downstream::ClientConnection*> idle;
+  for (auto* connection = binding_.connections; connection != nullptr;
+       connection = connection->next()) {
+    if (connection->idle()) idle.push_back(connection);
+  }
+  return idle;
+}
+
+size_t Listener::GiveUpOldestIdle() {
+  const auto idle = Idle();
+  const size_t count = std::min((idle.size() + 7) / 8, kGivenUpAtOnce);
+  std::for_each(idle.end() - static_cast<std::ptrdiff_t>(count), idle.end(),
+                [](downstream::ClientConnection* connection) { connection->Kill(); });
+  return count;
+}
+
+size_t Listener::GiveUpIdle(io::Millis age) {
+  const int64_t until = binding_.context.reactor.now_micros() - io::Micros(age).count();
+  size_t count = 0;
+  for (auto* connection : Idle()) {
+    if (connection->accepted_micros() > until) continue;
+    connection->Kill();
+    ++count;
+  }
+  return count;
 }
 
 }  // namespace sluice::listener

@@ -197,6 +197,16 @@ void AddSources(const MetricsSources& sources, Families* families) {
   if (sources.access_log_dropped) {
     families->Add(Metric::kAccessLogDropped, {}, sources.access_log_dropped());
   }
+  if (sources.overload) {
+    const OverloadFigures overload = sources.overload();
+    for (const auto& [resource, limit, shed_total] : overload.resources) {
+      families->Add(Metric::kOverloadLimit, {resource},
+                    limit == UINT64_MAX ? std::numeric_limits<double>::infinity()
+                                        : static_cast<double>(limit));
+      families->Add(Metric::kOverloadShed, {resource}, shed_total);
+    }
+    families->Add(Metric::kOverloadShedding, {}, overload.shedding ? 1.0 : 0.0);
+  }
   families->Add(Metric::kBuildInfo, {sources.build_version}, 1.0);
 }
 

@@ -31,6 +31,16 @@ struct PanicGauge {
   bool panic = false;
 };
 
+struct OverloadFigures {
+  struct OfResource {
+    std::string resource;
+    uint64_t limit = UINT64_MAX;  // None.
+    uint64_t shed_total = 0;
+  };
+  std::vector<OfResource> resources;
+  bool shedding = false;
+};
+
 struct SnapshotGauges {
   uint64_t revision = 0;  // 0: none in service.
   double age_seconds = 0;
@@ -44,6 +54,7 @@ struct MetricsSources {
   std::function<std::vector<EjectionCount>()> ejections;
   std::function<std::vector<PanicGauge>()> panics;
   std::function<SnapshotGauges()> snapshot;
+  std::function<OverloadFigures()> overload;
   std::function<uint64_t()> access_log_dropped;
   std::string build_version;
 };

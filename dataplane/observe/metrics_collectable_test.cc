@@ -38,6 +38,10 @@ MetricsSources AllSources() {
               [] {
                 return SnapshotGauges{42, 1.5, 0.25};
               },
+          .overload =
+              [] {
+                return OverloadFigures{{{"memory", 1000, 3}, {"connections", UINT64_MAX, 0}}, true};
+              },
           .access_log_dropped = [] { return uint64_t{7}; },
           .build_version = "1.2.3"};
 }
@@ -77,6 +81,10 @@ TEST(MetricsCollectableTest, RendersSeriesWithTheirLabels) {
         std::string("sluice_snapshot_revision 42\n"),
         std::string("sluice_snapshot_apply_seconds 0.25\n"),
         std::string("sluice_access_log_dropped_total 7\n"),
+        std::string("sluice_overload_limit{resource=\"memory\"} 1000\n"),
+        std::string("sluice_overload_limit{resource=\"connections\"} +Inf\n"),
+        std::string("sluice_overload_shed_total{resource=\"memory\"} 3\n"),
+        std::string("sluice_overload_shedding 1\n"),
         std::string("sluice_build_info{version=\"1.2.3\"} 1\n"),
         std::string("# TYPE process_cpu_seconds_total counter\n")}) {
     EXPECT_THAT(text, HasSubstr(line));

@@ -10,6 +10,7 @@
 #include "dataplane/io/reactor.h"
 #include "dataplane/observe/access_log.h"
 #include "dataplane/observe/metrics.h"
+#include "dataplane/overload/load_gate.h"
 #include "dataplane/runtime/runtime_config.h"
 #include "dataplane/upstream/cluster.h"
 
@@ -29,8 +30,11 @@ struct WorkerContext {
   base::Random& random;
   observe::WorkerStats& stats;
   observe::AccessLog::Writer& access_log;
+  overload::LoadGate& gate;  // The process's.
   // Called when the last use of a runtime ended.
   void (*retire)(void* owner, WorkerRuntime* runtime) = nullptr;
+  // Closes some of the oldest idle client connections; how many it were.
+  size_t (*give_up_oldest_idle)(void* owner) = nullptr;
   void* owner = nullptr;
   bool draining = false;
 };

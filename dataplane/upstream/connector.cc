@@ -19,6 +19,8 @@ io::Task<Failure> OpenTcp(io::Reactor& reactor, tls::Stream& stream, const Endpo
   const int started =
       stream.socket().Connect(reactor, &endpoint.socket_address, endpoint.socket_address_bytes);
   if (started == 0) co_return Failure::kNone;
+  // Nothing the endpoint could help.
+  if (started == EMFILE || started == ENFILE || started == ENOBUFS) co_return Failure::kOverloaded;
   if (started != EINPROGRESS) co_return Failure::kConnectFailed;
   io::Wait wait;
   wait.Writable(stream.socket()).Until(timer);

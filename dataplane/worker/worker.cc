@@ -5,17 +5,21 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "common/base/log.h"
 
 namespace sluice::worker {
 namespace {
 
 constexpr io::Millis kMaintenanceInterval{100};
+constexpr io::Millis kYoungest{1000};  // Who asks at once is answered, if only by 503.
 
 }  // namespace
 
 Worker::Worker(int index, observe::WorkerStats& stats, observe::AccessLog::Writer& access_log,
-               Hooks hooks)
+               overload::LoadGate& gate, Hooks hooks)
     : index_(index),
       hooks_(std::move(hooks)),
       random_(base::RandomSeed()),
@@ -24,7 +28,9 @@ Worker::Worker(int index, observe::WorkerStats& stats, observe::AccessLog::Write
                .random = random_,
                .stats = stats,
                .access_log = access_log,
+               .gate = gate,
                .retire = Retire,
+               .give_up_oldest_idle = GiveUpOldestIdle,
                .owner = this} {
   maintenance_.set_callback(OnMaintenance, this);
 }
@@ -82,6 +88,9 @@ std::unique_ptr<runtime::WorkerRuntime> Worker::MakeRuntime(const runtime::Runti
 
 void Worker::CommitHere(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
                         io::Millis drain_timeout) {
+  const uint64_t descriptors = context_.gate.limits().upstream_descriptors;
+  reactor_.set_connect_descriptors_max(
+      static_cast<int>(std::min<uint64_t>(descriptors, std::numeric_limits<int>::max())));
   runtime::WorkerRuntime* runtime = MakeRuntime(config).release();  // Freed by Retire.
   ++runtime->uses;
   std::unordered_map<std::string, std::unique_ptr<listener::Listener>> serving;
@@ -91,7 +100,7 @@ void Worker::CommitHere(const runtime::RuntimeConfig* config, std::vector<Listen
     if (const auto found = listeners_.find(socket.address); found != listeners_.end()) {
       listener = std::move(found->second);
     } else {
-      listener = std::make_unique<listener::Listener>(context_, memories_, socket.shared);
+      listener = MakeListener(socket);
     }
     listener->Update(*runtime, i);
     if (!context_.draining) OpenSockets(*listener, socket);
@@ -109,6 +118,41 @@ void Worker::CommitHere(const runtime::RuntimeConfig* config, std::vector<Listen
   }
   if (current_ != nullptr && --current_->uses == 0) Retire(this, current_);
   current_ = runtime;
+}
+
+std::unique_ptr<listener::Listener> Worker::MakeListener(const ListenerSocket& socket) {
+  const auto hand_over = [this, address = socket.address, seats = socket.seats](
+                             size_t worker, base::UniqueFd connection,
+                             const sockaddr_storage& peer) {
+    hooks_.colleague(worker).TakeOver(address, seats, std::move(connection), peer);
+  };
+  return std::make_unique<listener::Listener>(
+      context_, memories_, socket.seats,
+      listener::Place{.worker = static_cast<size_t>(index_), .hand_over = hand_over});
+}
+
+listener::Listener* Worker::FindListener(const std::string& address, const listener::Seats* seats) {
+  if (const auto found = listeners_.find(address); found != listeners_.end()) {
+    return found->second.get();
+  }
+  for (const Closing& closing : closing_) {
+    if (closing.listener->seats() == seats) return closing.listener.get();
+  }
+  return nullptr;
+}
+
+void Worker::TakeOver(const std::string& address, std::shared_ptr<listener::Seats> seats,
+                      base::UniqueFd connection, const sockaddr_storage& peer) {
+  auto shared = std::make_shared<base::UniqueFd>(std::move(connection));
+  reactor_.Post([this, address, seats = std::move(seats), shared, peer] {
+    if (listener::Listener* listener = FindListener(address, seats.get()); listener != nullptr) {
+      listener->TakeOver(std::move(*shared), peer);
+      return;
+    }
+    // The listener has gone meanwhile: the client comes a moment too late.
+    shared->Reset();
+    seats->open(static_cast<size_t>(index_)).fetch_sub(1, std::memory_order_relaxed);
+  });
 }
 
 void Worker::OpenSockets(listener::Listener& listener, ListenerSocket& socket) {
@@ -155,11 +199,12 @@ void Worker::CopySockets(std::function<void(std::vector<BoundSocket>)> done) {
 void Worker::ListConnections(std::function<void(std::vector<ConnectionInfo>)> done) {
   reactor_.Post([this, done = std::move(done)] {
     std::vector<ConnectionInfo> list;
-    const auto add = [&list](const listener::Listener& listener) {
+    const auto add = [this, &list](const listener::Listener& listener) {
       const downstream::ServiceBinding& binding = listener.binding();
       for (auto* connection = binding.connections; connection != nullptr;
            connection = connection->next()) {
-        list.push_back({binding.service().name, connection->info(), binding.winding_down()});
+        list.push_back({binding.service().name, static_cast<size_t>(index_), connection->info(),
+                        binding.winding_down()});
       }
     };
     for (const auto& [address, listener] : listeners_) add(*listener);
@@ -184,6 +229,22 @@ void Worker::FreeRetired(void* worker) {
     self->hooks_.released(config);
   }
   self->retired_.clear();
+}
+
+void Worker::GiveUpIdle() {
+  reactor_.Post([this] {
+    size_t given_up = 0;
+    for (auto& [address, listener] : listeners_) given_up += listener->GiveUpIdle(kYoungest);
+    context_.gate.CountShed(overload::Resource::kMemory, given_up);
+  });
+}
+
+size_t Worker::GiveUpOldestIdle(void* worker) {
+  size_t given_up = 0;
+  for (auto& [address, listener] : static_cast<Worker*>(worker)->listeners_) {
+    given_up += listener->GiveUpOldestIdle();
+  }
+  return given_up;
 }
 
 void Worker::OnMaintenance(void* worker) { static_cast<Worker*>(worker)->Maintain(); }

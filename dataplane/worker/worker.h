@@ -19,7 +19,7 @@ namespace sluice::worker {
 // What a worker needs to begin serving an address.
 struct ListenerSocket {
   std::string address;
-  std::shared_ptr<listener::SharedState> shared;
+  std::shared_ptr<listener::Seats> seats;
   std::vector<base::UniqueFd> sockets;  // Empty: the address is already served.
 };
 
@@ -30,6 +30,7 @@ struct BoundSocket {
 
 struct ConnectionInfo {
   std::string service;
+  size_t worker;
   downstream::ClientConnection::Info connection;
   bool draining;
 };
@@ -39,10 +40,13 @@ class Worker {
   struct Hooks {
     // Called on the worker's thread when it has let go of a snapshot.
     std::function<void(const runtime::RuntimeConfig*)> released;
+    // The worker of that index; they all live as long as any of them runs.
+    std::function<Worker&(size_t)> colleague;
   };
 
+  // What is referred to must outlive it.
   Worker(int index, observe::WorkerStats& stats, observe::AccessLog::Writer& access_log,
-         Hooks hooks);
+         overload::LoadGate& gate, Hooks hooks);
   ~Worker();  // Stop, then join.
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -62,11 +66,18 @@ class Worker {
   // Copies of the descriptors that are listened on. `done` runs on the worker's thread.
   void CopySockets(std::function<void(std::vector<BoundSocket>)> done);
 
+  // Serves a connection to `address` that another worker accepted. From any thread.
+  void TakeOver(const std::string& address, std::shared_ptr<listener::Seats> seats,
+                base::UniqueFd connection, const sockaddr_storage& peer);
+  // Closes every idle client connection but the youngest.
+  void GiveUpIdle();
+
   void ListConnections(std::function<void(std::vector<ConnectionInfo>)> done);
 
  private:
   static void Retire(void* worker, runtime::WorkerRuntime* runtime);
   static void FreeRetired(void* worker);
+  static size_t GiveUpOldestIdle(void* worker);
   static void OnMaintenance(void* worker);
 
   std::unique_ptr<runtime::WorkerRuntime> MakeRuntime(const runtime::RuntimeConfig* config);
@@ -74,6 +85,9 @@ class Worker {
                   io::Millis drain_timeout);
   void OpenSockets(listener::Listener& listener, ListenerSocket& socket);
   void Maintain();
+  std::unique_ptr<listener::Listener> MakeListener(const ListenerSocket& socket);
+  // Also among those that close; null if it is gone.
+  listener::Listener* FindListener(const std::string& address, const listener::Seats* seats);
   void StopHere();
 
   const int index_;

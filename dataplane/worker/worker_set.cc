@@ -10,15 +10,16 @@
 namespace sluice::worker {
 
 WorkerSet::WorkerSet(WorkerSetOptions options, observe::Registry& registry,
-                     observe::AccessLog& access_log)
+                     observe::AccessLog& access_log, overload::LoadGate& gate)
     : options_(std::move(options)) {
   Worker::Hooks hooks;
   hooks.released = [this](const runtime::RuntimeConfig* config) {
     options_.post_to_control([this, config] { Released(config); });
   };
+  hooks.colleague = [this](size_t worker) -> Worker& { return *workers_[worker]; };
   for (int i = 0; i < options_.workers; ++i) {
     workers_.push_back(
-        std::make_unique<Worker>(i, *registry.AddWorker(), *access_log.writer(i), hooks));
+        std::make_unique<Worker>(i, *registry.AddWorker(), *access_log.writer(i), gate, hooks));
     workers_.back()->Start();
   }
 }
@@ -28,6 +29,10 @@ WorkerSet::~WorkerSet() { Stop(); }
 void WorkerSet::Stop() {
   stopped_ = true;
   for (auto& worker : workers_) worker->Stop();
+}
+
+void WorkerSet::GiveUpIdle() {
+  for (auto& worker : workers_) worker->GiveUpIdle();
 }
 
 std::string WorkerSet::BoundAddress(const std::string& configured) const {
@@ -116,9 +121,9 @@ std::vector<ListenerSocket> WorkerSet::SocketsFor(size_t worker,
   for (const auto& service : config.services) {
     ListenerSocket& entry = list.emplace_back();
     entry.address = BoundAddress(service->address);
-    auto& shared = shared_[entry.address];
-    if (shared == nullptr) shared = std::make_shared<listener::SharedState>();
-    entry.shared = shared;
+    auto& seats = seats_[entry.address];
+    if (seats == nullptr) seats = std::make_shared<listener::Seats>(workers_.size());
+    entry.seats = seats;
     const auto found = sockets.find(entry.address);
     if (found == sockets.end()) continue;
     for (size_t i = worker; i < found->second.size(); i += workers_.size()) {
@@ -180,16 +185,13 @@ absl::Status WorkerSet::SetDraining(bool draining) {
 
 uint32_t WorkerSet::open_connections() const {
   uint32_t open = 0;
-  for (const auto& [address, shared] : shared_) {
-    open += shared->open_connections.load(std::memory_order_relaxed);
-  }
+  for (const auto& [address, seats] : seats_) open += seats->total();
   return open;
 }
 
 uint32_t WorkerSet::open_connections(const std::string& bound_address) const {
-  const auto found = shared_.find(bound_address);
-  return found == shared_.end() ? 0
-                                : found->second->open_connections.load(std::memory_order_relaxed);
+  const auto found = seats_.find(bound_address);
+  return found == seats_.end() ? 0 : found->second->total();
 }
 
 std::vector<ConnectionInfo> WorkerSet::ListConnections() {

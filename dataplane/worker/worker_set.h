@@ -26,7 +26,9 @@ class WorkerSet {
  public:
   using SocketsByAddress = std::unordered_map<std::string, std::vector<base::UniqueFd>>;
 
-  WorkerSet(WorkerSetOptions options, observe::Registry& registry, observe::AccessLog& access_log);
+  // What is referred to must outlive it.
+  WorkerSet(WorkerSetOptions options, observe::Registry& registry, observe::AccessLog& access_log,
+            overload::LoadGate& gate);
   ~WorkerSet();
 
   // Binds what `config` needs beyond what is served; errors name the listener. Kept until Commit or
@@ -58,6 +60,8 @@ class WorkerSet {
   uint32_t open_connections(const std::string& bound_address) const;
   // Asks every worker and waits for the answers.
   std::vector<ConnectionInfo> ListConnections();
+  // Idle client connections close, soon.
+  void GiveUpIdle();
   void Stop();
   int size() const { return static_cast<int>(workers_.size()); }
 
@@ -74,8 +78,7 @@ class WorkerSet {
   SocketsByAddress adopted_;  // Until the first commit.
   SocketsByAddress held_;     // Committed, until BeginAccepting.
   bool holding_ = false;
-  std::unordered_map<std::string, std::shared_ptr<listener::SharedState>>
-      shared_;  // By bound address.
+  std::unordered_map<std::string, std::shared_ptr<listener::Seats>> seats_;  // By bound address.
   // Snapshots that some worker still uses.
   struct InUse {
     std::shared_ptr<const runtime::RuntimeConfig> config;

@@ -142,6 +142,17 @@ uint32_t HostPathIndex::Find(std::string_view host, std::string_view path) const
   return best;
 }
 
+bool HostPathIndex::HasHost(std::string_view host) const {
+  if (std::min(nodes_[kAnyHost].here, nodes_[kAnyHost].below) != kNone) return true;
+  if (Child(kExactHosts, host) != kNone) return true;
+  for (size_t dot = host.find('.'); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
+    const std::string_view suffix = host.substr(dot + 1);
+    if (suffix.size() > wildcard_bytes_max_ || dot == 0) continue;
+    if (Child(kWildcardHosts, suffix) != kNone) return true;
+  }
+  return false;
+}
+
 uint32_t HostPathIndex::FindCovering(std::string_view host_pattern, std::string_view prefix) const {
   const std::string_view path = prefix.empty() ? std::string_view("/") : prefix;
   if (IsAnyHost(host_pattern)) return WalkPath(kAnyHost, path, kNone);

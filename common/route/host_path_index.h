@@ -29,6 +29,9 @@ class HostPathIndex {
   // The least order whose patterns match, or kNone.
   uint32_t Find(std::string_view host, std::string_view path) const;
 
+  // Whether some host pattern matches, whatever its prefixes are.
+  bool HasHost(std::string_view host) const;
+
   // The least order whose patterns match whatever the given ones match, or kNone.
   uint32_t FindCovering(std::string_view host_pattern, std::string_view prefix) const;
 

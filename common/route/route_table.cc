@@ -83,6 +83,10 @@ int RouteTable::Find(const Request& request) const {
 }
 static_assert(static_cast<int>(HostPathIndex::kNone) == RouteTable::kNone);
 
+bool RouteTable::KnowsHost(std::string_view host) const {
+  return index_->first_match.HasHost(host);
+}
+
 std::vector<RouteTable::Candidate> RouteTable::Explain(const Request& request) const {
   std::vector<Candidate> candidates;
   const int winner = Find(request);

@@ -37,6 +37,9 @@ class RouteTable {
   // Index into the routes as given, or kNone.
   int Find(const Request& request) const;
 
+  // Whether some route matches requests of this host, as HostOf left it, whatever their paths.
+  bool KnowsHost(std::string_view host) const;
+
   // For people: every route before and including the winner (all of them when none wins), with why
   // it lost or won. Slow.
   struct Candidate {

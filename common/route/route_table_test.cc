@@ -42,6 +42,20 @@ TEST(RouteTableTest, EmptyTableMatchesNothing) {
   EXPECT_THAT(table.Unreachable(), IsEmpty());
 }
 
+TEST(RouteTableTest, KnowsTheHostsOfItsRoutesWhateverTheirPaths) {
+  EXPECT_FALSE(TableOf({}).KnowsHost("a.test"));
+  const RouteTable some = TableOf({{"a.test", "/api"}, {"*.b.test", "/x/"}});
+  EXPECT_TRUE(some.KnowsHost("a.test"));
+  EXPECT_TRUE(some.KnowsHost("x.y.b.test"));
+  EXPECT_FALSE(some.KnowsHost("b.test"));
+  EXPECT_FALSE(some.KnowsHost("x.a.test"));
+  EXPECT_FALSE(some.KnowsHost(""));
+  for (const char* prefix : {"", "/", "/api", "/api/"}) {
+    EXPECT_TRUE(TableOf({{"", prefix}}).KnowsHost("a.test")) << prefix;
+    EXPECT_TRUE(TableOf({{"*", prefix}}).KnowsHost("a.test")) << prefix;
+  }
+}
+
 TEST(RouteTableTest, PrefixesMatchOnSegmentBoundaries) {
   const RouteTable table = TableOf({{"", "/api"}});
   EXPECT_EQ(Find(table, "", "/api"), 0);

@@ -44,7 +44,7 @@ Failure Exchange::Resolve() {
 bool Exchange::IsMisdirected() const {
   const bool address = host_.starts_with('[') || base::IsIpAddress(host_);
   return request_.scheme == "https" && !host_.empty() && !address &&
-         !http::EqualsIgnoreCase(host_, request_.server_name);
+         !http::EqualsIgnoreCase(host_, request_.server_name) && !service().routes.KnowsHost(host_);
 }
 
 void Exchange::IdentifyRequest() {

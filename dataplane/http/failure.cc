@@ -27,7 +27,8 @@ FailureTraits TraitsOf(Failure failure) {
     case Failure::kMethodNotAllowed:
       return {405, true, "method_not_allowed", "This method is not served here."};
     case Failure::kMisdirected:
-      return {421, false, "misdirected", "This connection does not serve that host."};
+      return {421, false, "misdirected",
+              "No route has this host, and the connection was made for another."};
     case Failure::kUpgradeRefused:
       return {501, true, "upgrade_refused", "Protocol upgrades are not served here."};
     case Failure::kGrpcRefused:

@@ -102,7 +102,8 @@ class TlsTest(rig.FleetTest):
         """RFC 9110 section 15.5.20: on a connection of its own it may be served."""
         port = self.rig.port()
         self.rig.apply(rig.document(*self.document["services"], rig.service(
-            port, [rig.route("one", [self.backend], "one-up", host="first.test")], name="one",
+            port, [rig.route("one", [self.backend], "one-up", host="first.test")],
+            name="one",
             tls={"enabled": True, "cert_path": self.first.cert, "key_path": self.first.key})))
         self.addCleanup(self.rig.apply, self.document)
         address = self.proxy.host

@@ -18,7 +18,8 @@ docs/hostile-inputs.md`; nothing here is written by hand except the notes in `re
 {versions}
 
 Taken on {date}. A case passes when it is answered as the catalogue demands over clear text and TLS,
-whole and in single bytes (floods whole only), the process lives, a clean request afterwards gets
+whole and in single bytes (floods whole only; HTTP/2 in Sluice's column also towards an upstream that
+speaks it), the process lives, a clean request afterwards gets
 200, and memory stays bounded. nginx and HAProxy run with the configurations in
 `tests/security/targets.py`: the same routes, the strictness they have by default. What the catalogue
 demands is in places stricter than the RFCs, so a failure in their columns is not by itself a

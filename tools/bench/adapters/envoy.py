@@ -4,9 +4,8 @@ import json
 import os
 import subprocess
 
-from pb.adapter import HERE, Adapter, write
+from pb.adapter import PEERS, Adapter, write
 
-PEERS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "peers")
 TYPE = "type.googleapis.com/envoy."
 HCM = TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = TYPE + "extensions.filters.http.router.v3.Router"

@@ -125,6 +125,7 @@ int Run(const ControllerOptions& options) {
 
   base::LogInfo("ending");
   source.reset();  // A change that is under way is finished first.
+  controller.Stop();
   admin.Stop();
   hub.Shutdown(kRetryAfterMs);
   (*server)->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));

@@ -109,6 +109,14 @@ void SetChanges(Samples& samples, const apply::ApplyCounters& changes) {
   Set(samples, "sluice_controller_source_errors_total", changes.source_errors);
 }
 
+void SetWaves(Samples& samples, const v1::Rollout& rollout) {
+  const bool active = rollout::IsActive(rollout.state());
+  const bool waits =
+      rollout.state() == v1::Rollout::PAUSED || rollout.state() == v1::Rollout::AWAITING;
+  Set(samples, "sluice_controller_rollout_wave", active ? rollout.wave() + 1 : 0);
+  Set(samples, "sluice_controller_rollout_paused", waits ? 1 : 0);
+}
+
 }  // namespace
 
 std::string AdminPages::MetricsText() const {
@@ -123,6 +131,8 @@ std::string AdminPages::MetricsText() const {
   SetChanges(samples, controller_.counters());
   Set(samples, "sluice_controller_source_ok", source_ok ? 1 : 0);
   SetRollouts(samples, hub.rollouts);
+  SetWaves(samples, status.rollout());
+  Set(samples, "sluice_controller_rollouts_taken_back_total", controller_.rollouts_taken_back());
   SetNodes(samples, status);
   Set(samples, "sluice_controller_streams", hub.streams_open);
   Set(samples, "sluice_controller_streams_total", hub.streams_total);

@@ -50,6 +50,8 @@ apply::ChangeRequest ChangeOf(const grpc::ServerContext& context, const Request&
   change.message = request.message();
   change.wait = request.wait();
   change.partial = request.partial();
+  change.strategy = request.strategy();
+  change.force = request.force();
   if (request.timeout_ms() > 0) change.timeout = std::chrono::milliseconds(request.timeout_ms());
   return change;
 }
@@ -138,6 +140,10 @@ grpc::Status AdminService::Rollback(grpc::ServerContext* context,
   if (!call.granted()) return LongCall::Refusal();
   apply::ChangeRequest change = ChangeOf(*context, *request);
   change.source = "rollback";
+  // Going back is urgent.
+  if (change.strategy.kind() == v1::StrategyChoice::AS_CONFIGURED) {
+    change.strategy.set_kind(v1::StrategyChoice::ALL_AT_ONCE);
+  }
   controller_.Rollback(request->to_revision(), change, [writer](const v1::ApplyProgress& progress) {
     return writer->Write(progress);
   });
@@ -314,6 +320,39 @@ grpc::Status AdminService::ListAudit(grpc::ServerContext*, const v1::ListAuditRe
   if (!entries.ok()) return ToGrpc(entries.status());
   for (const v1::AuditEntry& entry : *entries) *response->add_entries() = entry;
   return grpc::Status::OK;
+}
+
+grpc::Status AdminService::GetRollout(grpc::ServerContext*, const v1::GetRolloutRequest* request,
+                                      v1::Rollout* response) {
+  auto rollout = controller_.GetRollout(request->revision());
+  if (rollout.ok()) *response = *std::move(rollout);
+  return ToGrpc(rollout);
+}
+
+grpc::Status AdminService::WatchRollout(grpc::ServerContext* context,
+                                        const v1::GetRolloutRequest* request,
+                                        grpc::ServerWriter<v1::Rollout>* writer) {
+  const LongCall call(long_calls_, kLongCallsMax);
+  if (!call.granted()) return LongCall::Refusal();
+  uint64_t seen = 0;
+  while (!stopping_ && !context->IsCancelled()) {
+    const uint64_t now = hub_.Wait(seen, kWatchPace);
+    if (now == seen) continue;
+    seen = now;
+    const auto rollout = controller_.GetRollout(request->revision());
+    if (!rollout.ok()) return ToGrpc(rollout.status());
+    if (!writer->Write(*rollout) || !rollout::IsActive(rollout->state())) break;
+    std::this_thread::sleep_for(kWatchPace);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::ActOnRollout(grpc::ServerContext* context,
+                                        const v1::RolloutActionRequest* request,
+                                        v1::Rollout* response) {
+  auto rollout = controller_.ActOnRollout(*request, PeerOf(*context));
+  if (rollout.ok()) *response = *std::move(rollout);
+  return ToGrpc(rollout);
 }
 
 }  // namespace sluice::admin

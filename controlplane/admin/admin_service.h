@@ -42,6 +42,12 @@ class AdminService final : public v1::AdminService::Service {
                           v1::NodeActionResponse*) override;
   grpc::Status ListAudit(grpc::ServerContext*, const v1::ListAuditRequest*,
                          v1::ListAuditResponse*) override;
+  grpc::Status GetRollout(grpc::ServerContext*, const v1::GetRolloutRequest*,
+                          v1::Rollout*) override;
+  grpc::Status WatchRollout(grpc::ServerContext*, const v1::GetRolloutRequest*,
+                            grpc::ServerWriter<v1::Rollout>*) override;
+  grpc::Status ActOnRollout(grpc::ServerContext*, const v1::RolloutActionRequest*,
+                            v1::Rollout*) override;
 
  private:
   v1::FleetStatus StatusNow(const std::string& node_id) const;

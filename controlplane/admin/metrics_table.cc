@@ -12,8 +12,7 @@ const std::vector<Metric>& Metrics() {
        "Revision of the current version; 0: none yet."},
       {"sluice_controller_changes_total", "counter", "outcome",
        "Documents and rollbacks by what became of them: done, unchanged, invalid, refused, "
-       "timed_out, "
-       "dry_run."},
+       "timed_out, dry_run."},
       {"sluice_controller_versions", "gauge", "", "Versions in the store."},
       {"sluice_controller_source_ok", "gauge", "",
        "1 when the watched file or directory is what runs; 0 when it has errors."},
@@ -21,6 +20,12 @@ const std::vector<Metric>& Metrics() {
        "Times the watched file or directory could not be applied."},
       {"sluice_controller_rollout_seconds", "histogram", "le",
        "From the first offer of a version until every node was effective, refused or late."},
+      {"sluice_controller_rollout_wave", "gauge", "",
+       "The wave that is out last while a rollout in waves is under way, from 1; 0: none is."},
+      {"sluice_controller_rollout_paused", "gauge", "",
+       "1 while a rollout in waves is paused or waits to be promoted."},
+      {"sluice_controller_rollouts_taken_back_total", "counter", "",
+       "Rollouts in waves that failed, were aborted or superseded."},
       {"sluice_controller_nodes", "gauge", "state",
        "Nodes by state: synced, updating, rejected, lagging, draining, unreachable."},
       {"sluice_controller_streams", "gauge", "", "Streams of proxies that are open."},

@@ -5,37 +5,26 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
+#include "controlplane/apply/change.h"
 #include "controlplane/build/diff.h"
 
 namespace sluice::apply {
 
 using Progress = v1::ApplyProgress;
 
-struct Controller::Change {
-  const ChangeRequest& request;
-  std::string message;  // The request's, or one made for it.
-  publish::SharedResources resources;
-  std::string root;
-  SnapshotSize size;
-  v1::Document document;
-  std::shared_ptr<const CurrentVersion> before;
-  store::StoredVersion version;
-  int64_t started_ms = base::MonotonicMillis();
-};
-
 namespace {
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
-void SetOutcome(Progress* progress, Progress::Outcome outcome, std::string message) {
-  progress->set_outcome(outcome);
-  progress->set_message(std::move(message));
-}
-
 }  // namespace
 
 Controller::Controller(store::VersionStore& store, publish::Hub& hub)
-    : store_(store), hub_(hub), places_(store) {}
+    : store_(store),
+      hub_(hub),
+      places_(store),
+      runner_(store, hub, [this](const v1::Rollout& rollout, publish::SharedResources resources) {
+        OnRolloutEnd(rollout, std::move(resources));
+      }) {}
 
 absl::Status Controller::Start() {
   const auto found = store_.Current();
@@ -48,47 +37,64 @@ absl::Status Controller::Start() {
                     "directory from a copy or start with an empty --data-dir",
                     found->version.revision()));
   }
-  auto current = std::make_shared<CurrentVersion>();
-  current->info = *found;
-  current->size = SizeOf(resources, {});
-  current->resources = std::make_shared<const snapshot::Resources>(std::move(resources));
-  hub_.SetReleased(found->version, current->resources);
+  auto shared = std::make_shared<const snapshot::Resources>(std::move(resources));
+  hub_.SetReleased(found->version, shared);
   base::LogInfo("version {} is current", found->version.revision());
+  SetCurrent(*found, std::move(shared));
+  return ResumeRollout();
+}
+
+void Controller::SetCurrent(store::StoredVersion info, publish::SharedResources resources) {
+  auto current = std::make_shared<CurrentVersion>();
+  info.state = store::VersionState::kCurrent;
+  current->info = std::move(info);
+  current->size = SizeOf(*resources, {});
+  current->resources = std::move(resources);
   const std::lock_guard lock(mutex_);
   current_ = std::move(current);
-  return absl::OkStatus();
 }
 
 // --- The story.
 
 void Controller::Apply(const v1::Document& document, const ChangeRequest& request,
                        const OnProgress& on_progress) {
+  Change change{.request = request, .message = request.message};
   Progress progress;
-  const ChangeQueue::Turn turn(queue_);
-  Change change{.request = request, .message = request.message, .before = current()};
-  if (!turn.entered()) {
-    SetOutcome(&progress, Progress::REFUSED,
-               fmt::format("{} changes are waiting already; try again later", kWaitingMax));
-  } else if (Build(document, change, &progress)) {
-    Make(change, on_progress, &progress);
+  {
+    const ChangeQueue::Turn turn(queue_);
+    change.before = current();
+    if (!turn.entered()) {
+      SetOutcome(&progress, Progress::REFUSED,
+                 fmt::format("{} changes are waiting already; try again later", kWaitingMax));
+    } else if (Build(document, change, &progress)) {
+      Make(change, on_progress, &progress);
+    }
+    Finish(change, &progress);
   }
-  Finish(change, &progress, on_progress);
+  // Others may change things while this one's waves go out.
+  if (change.rolling && request.wait) AwaitRollout(change, on_progress, &progress);
+  on_progress(progress);
 }
 
 void Controller::Rollback(uint64_t revision, const ChangeRequest& request,
                           const OnProgress& on_progress) {
+  Change change{.request = request, .message = request.message};
   Progress progress;
-  const ChangeQueue::Turn turn(queue_);
-  Change change{.request = request, .message = request.message, .before = current()};
-  if (!turn.entered()) {
-    SetOutcome(&progress, Progress::REFUSED,
-               fmt::format("{} changes are waiting already; try again later", kWaitingMax));
-  } else if (const absl::Status status = LoadTarget(revision, change); !status.ok()) {
-    SetOutcome(&progress, Progress::REFUSED, Text(status));
-  } else {
-    Make(change, on_progress, &progress);
+  {
+    const ChangeQueue::Turn turn(queue_);
+    change.before = current();
+    if (!turn.entered()) {
+      SetOutcome(&progress, Progress::REFUSED,
+                 fmt::format("{} changes are waiting already; try again later", kWaitingMax));
+    } else if (const absl::Status status = LoadTarget(revision, change); !status.ok()) {
+      SetOutcome(&progress, Progress::REFUSED, Text(status));
+    } else {
+      Make(change, on_progress, &progress);
+    }
+    Finish(change, &progress);
   }
-  Finish(change, &progress, on_progress);
+  if (change.rolling && request.wait) AwaitRollout(change, on_progress, &progress);
+  on_progress(progress);
 }
 
 // Its resources are known; from here on a document and a rollback go the same way.
@@ -96,6 +102,10 @@ void Controller::Make(Change& change, const OnProgress& on_progress, Progress* p
   const auto changes = build::DiffResources(*change.before->resources, *change.resources);
   for (const v1::ResourceChange& one : changes) *progress->add_changes() = one;
   if (!Guard(change, progress)) return;
+  if (const absl::Status chosen = ChooseStrategy(change); !chosen.ok()) {
+    SetOutcome(progress, Progress::REFUSED, Text(chosen));
+    return;
+  }
   if (change.request.dry_run == v1::ApplyRequest::SERVER) {
     SetOutcome(progress, Progress::DRY_RUN_OK,
                fmt::format("valid; {} resources would change", changes.size()));
@@ -111,16 +121,24 @@ void Controller::Make(Change& change, const OnProgress& on_progress, Progress* p
     SetOutcome(progress, Progress::REFUSED, Text(stored));
     return;
   }
-  // Whatever happens now, the version is on disk.
+  // Whatever happens now, the version is on disk. A rollout in waves that is under way goes no
+  // further until it is known whether this version takes its place.
   *progress->mutable_version() = change.version.version;
+  const auto hold = runner_.Hold();
   StartRollout(change, /*dry_run=*/false);
   if (AwaitPrepared(change, on_progress, progress) == publish::RolloutPhase::kRefused) {
     Refuse(change, "a node refused the version; every node keeps the one before", progress);
     return;
   }
-  // Every node that answered has it ready, and none serves it. First it becomes current on disk:
-  // a controller that dies now comes back with it.
+  // Every node that answered has it ready, and none serves it.
+  if (change.waves) {
+    change.rolling = BeginWaves(change, progress);
+    return;
+  }
+  // First it becomes current on disk: a controller that dies now comes back with it.
   if (!MakeCurrent(change, progress)) return;
+  runner_.Supersede(fmt::format("version {} took its place", change.version.version.revision()),
+                    /*keep_nodes=*/true);
   if (!hub_.Release()) {
     SetOutcome(progress, Progress::TIMED_OUT,
                fmt::format("version {} is current; the controller is ending, the nodes get it when "
@@ -146,6 +164,7 @@ bool Controller::Build(const v1::Document& document, Change& change, Progress* p
   change.size = SizeOf(built.resources, change.before->size);
   change.resources = std::make_shared<const snapshot::Resources>(std::move(built.resources));
   change.root = built.root;
+  change.configured = std::move(built.rollout);
   change.document = document;
   places_.Know(built.root, std::move(built.sources));
   return true;
@@ -173,26 +192,33 @@ absl::Status Controller::LoadTarget(uint64_t revision, Change& change) const {
   change.size = SizeOf(resources, change.before->size);
   change.resources = std::make_shared<const snapshot::Resources>(std::move(resources));
   change.root = target.version.root();
+  change.again_revision = revision;
   if (change.message.empty()) change.message = fmt::format("rollback to version {}", revision);
   return absl::OkStatus();
 }
 
-bool Controller::Guard(const Change& change, Progress* progress) const {
+bool Controller::Guard(Change& change, Progress* progress) {
   const ChangeRequest& request = change.request;
   const v1::Version& now = change.before->info.version;
-  if (request.if_version != 0 && request.if_version != now.revision()) {
+  const v1::Rollout under_way = runner_.view();
+  const uint64_t newest =
+      rollout::IsActive(under_way.state()) ? under_way.version().revision() : now.revision();
+  if (request.if_version != 0 && request.if_version != newest) {
     SetOutcome(progress, Progress::REFUSED,
-               fmt::format("version {} is current, not {}: somebody was faster; look at "
-                           "`sluicectl diff` and apply again",
-                           now.revision(), request.if_version));
+               fmt::format("version {} is {}, not {}: somebody was faster; look at `sluicectl "
+                           "diff` and apply again",
+                           newest, newest == now.revision() ? "current" : "on its way",
+                           request.if_version));
     return false;
   }
+  if (SameAsUnderWay(change, progress)) return false;
   if (now.revision() != 0 && change.root == now.root()) {
     *progress->mutable_version() = now;
     SetOutcome(progress, Progress::UNCHANGED,
                fmt::format("version {} already runs", now.revision()));
     return false;
   }
+  if (!GuardAgainstBad(change, progress)) return false;
   // Going back to what ran once is no accident.
   if (request.allow_shrink || request.source == "rollback") return true;
   const std::string shrinkage = Shrinkage(change.before->size, change.size);
@@ -248,13 +274,11 @@ bool Controller::MakeCurrent(Change& change, Progress* progress) {
     Refuse(change, Text(status) + "; every node keeps the version before", progress);
     return false;
   }
-  change.version.state = store::VersionState::kCurrent;
-  auto current = std::make_shared<CurrentVersion>();
-  current->info = change.version;
-  current->resources = change.resources;
-  current->size = change.size;
-  const std::lock_guard lock(mutex_);
-  current_ = std::move(current);
+  SetCurrent(change.version, change.resources);
+  // Whoever released it at once has answered for it.
+  if (const absl::Status cleared = store_.ClearBad(change.root); !cleared.ok()) {
+    base::LogError("{}", Text(cleared));
+  }
   return true;
 }
 
@@ -273,7 +297,8 @@ void Controller::DryRunOnNodes(Change& change, const OnProgress& on_progress, Pr
 
 void Controller::AwaitEffective(const Change& change, const OnProgress& on_progress,
                                 Progress* progress) {
-  const int64_t deadline_ms = change.started_ms + change.request.timeout.count();
+  const auto timeout = change.request.timeout.count() > 0 ? change.request.timeout : kWaitDefault;
+  const int64_t deadline_ms = change.started_ms + timeout.count();
   for (;;) {
     const int64_t left_ms = deadline_ms - base::MonotonicMillis();
     const auto pace =
@@ -307,7 +332,7 @@ void Controller::FillNodes(const Change& change, Progress* progress) const {
 
 // --- Its end.
 
-void Controller::Finish(const Change& change, Progress* progress, const OnProgress& on_progress) {
+void Controller::Finish(const Change& change, Progress* progress) {
   progress->set_elapsed_ms(static_cast<uint64_t>(base::MonotonicMillis() - change.started_ms));
   const ChangeRequest& request = change.request;
   const bool silent = progress->outcome() == Progress::INVALID && request.tentative;
@@ -320,7 +345,6 @@ void Controller::Finish(const Change& change, Progress* progress, const OnProgre
     base::LogInfo("{} by {}: {}: {}", request.source, request.author,
                   Progress::Outcome_Name(progress->outcome()), progress->message());
   }
-  on_progress(*progress);
   if (const absl::Status status = store_.Prune(); !status.ok()) {
     base::LogError("old versions: {}", Text(status));
   }
@@ -424,6 +448,18 @@ v1::FleetStatus Controller::Status(const std::string& node_id) const {
   status.set_author(info.author);
   status.set_message(info.message);
   *status.mutable_source() = source_status_;
+  const v1::Rollout rollout = runner_.view();
+  if (rollout.version().revision() <= info.version.revision()) return status;
+  *status.mutable_rollout() = rollout;
+  // What the file says was released, and is not what runs.
+  if (status.source().ok() && rollout.author() == kFileAuthor &&
+      !rollout::IsActive(rollout.state())) {
+    status.mutable_source()->set_ok(false);
+    v1::Problem& problem = *status.mutable_source()->add_problems();
+    problem.set_file(status.source().path());
+    problem.set_message(fmt::format("version {} was taken back: {}", rollout.version().revision(),
+                                    rollout.reason()));
+  }
   return status;
 }
 

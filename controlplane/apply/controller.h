@@ -9,9 +9,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "controlplane/apply/change_queue.h"
+#include "controlplane/apply/rollout_runner.h"
 #include "controlplane/apply/shrink_guard.h"
 #include "controlplane/apply/source_places.h"
 #include "controlplane/build/snapshot_builder.h"
@@ -21,6 +23,9 @@
 
 namespace sluice::apply {
 
+// The author of what a watched file brings.
+inline constexpr std::string_view kFileAuthor = "file";
+
 struct ChangeRequest {
   std::string author, peer, message;
   std::string source;       // file, api, rollback
@@ -29,8 +34,11 @@ struct ChangeRequest {
   bool partial = false;
   bool allow_shrink = false;
   bool tentative = false;  // A document with errors leaves no trace: it may be half-written.
+  bool force = false;      // Also content that was taken back.
+  v1::StrategyChoice strategy;
   v1::ApplyRequest::DryRun dry_run = v1::ApplyRequest::NONE;
-  std::chrono::milliseconds timeout{60'000};
+  // For `wait`; 0: kWaitDefault, or as long as a rollout in waves takes.
+  std::chrono::milliseconds timeout{0};
 };
 
 struct ApplyCounters {
@@ -50,12 +58,15 @@ class Controller {
   static constexpr int kWaitingMax = 64;
   // How often a caller who waits hears of the nodes.
   static constexpr std::chrono::milliseconds kProgressPace{100};
+  static constexpr std::chrono::milliseconds kWaitDefault{60'000};
 
   // Both must outlive it.
   Controller(store::VersionStore& store, publish::Hub& hub);
 
-  // Publishes what was current when the controller ended last.
+  // Publishes what was current when the controller ended last; a rollout in waves goes on.
   absl::Status Start();
+  // Decides nothing any more.
+  void Stop() { runner_.Stop(); }
 
   // Called with every step a caller may want to see; the last call has the outcome. False from it:
   // the caller has gone, the change goes on.
@@ -64,6 +75,12 @@ class Controller {
              const OnProgress& on_progress);
   // `revision` 0: the current one's predecessor.
   void Rollback(uint64_t revision, const ChangeRequest& request, const OnProgress& on_progress);
+
+  // The newest, or that of one version; kNotFound. Without the nodes' baselines.
+  absl::StatusOr<v1::Rollout> GetRollout(uint64_t revision) const;
+  absl::StatusOr<v1::Rollout> ActOnRollout(const v1::RolloutActionRequest& request,
+                                           const std::string& peer);
+  uint64_t rollouts_taken_back() const { return runner_.taken_back_total(); }
 
   v1::ValidateResponse Validate(const v1::Document& document) const;
   absl::StatusOr<v1::DiffResponse> Diff(const v1::DiffRequest& request) const;
@@ -76,13 +93,13 @@ class Controller {
   void SetSourceStatus(v1::SourceStatus status);
 
  private:
-  struct Change;
+  struct Change;  // change.h
 
   bool Build(const v1::Document& document, Change& change, v1::ApplyProgress* progress);
   absl::Status LoadTarget(uint64_t revision, Change& change) const;
   absl::StatusOr<uint64_t> Predecessor() const;
   void Make(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
-  bool Guard(const Change& change, v1::ApplyProgress* progress) const;
+  bool Guard(Change& change, v1::ApplyProgress* progress);
   absl::Status StorePending(Change& change, int changes);
   void StartRollout(const Change& change, bool dry_run);
   publish::RolloutPhase AwaitPrepared(const Change& change, const OnProgress& on_progress,
@@ -92,7 +109,18 @@ class Controller {
   void DryRunOnNodes(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
   void AwaitEffective(const Change& change, const OnProgress& on_progress,
                       v1::ApplyProgress* progress);
-  void Finish(const Change& change, v1::ApplyProgress* progress, const OnProgress& on_progress);
+  void Finish(const Change& change, v1::ApplyProgress* progress);
+
+  // In waves.
+  absl::Status ResumeRollout();
+  absl::Status ChooseStrategy(Change& change) const;
+  bool GuardAgainstBad(const Change& change, v1::ApplyProgress* progress) const;
+  bool SameAsUnderWay(Change& change, v1::ApplyProgress* progress);
+  bool BeginWaves(Change& change, v1::ApplyProgress* progress);
+  void AwaitRollout(const Change& change, const OnProgress& on_progress,
+                    v1::ApplyProgress* progress);
+  void OnRolloutEnd(const v1::Rollout& rollout, publish::SharedResources resources);
+  void SetCurrent(store::StoredVersion info, publish::SharedResources resources);
   void FillNodes(const Change& change, v1::ApplyProgress* progress) const;
   void Count(v1::ApplyProgress::Outcome outcome);
   void Audit(const Change& change, const v1::ApplyProgress& progress);
@@ -106,6 +134,8 @@ class Controller {
   ApplyCounters counters_;
   v1::SourceStatus source_status_;
   std::shared_ptr<const CurrentVersion> current_ = std::make_shared<const CurrentVersion>();
+
+  RolloutRunner runner_;  // Last: its thread uses the others.
 };
 
 }  // namespace sluice::apply

@@ -57,7 +57,7 @@ absl::StatusOr<std::unique_ptr<WatchedSource>> WatchedSource::Start(Controller& 
 
 Progress WatchedSource::Apply(const v1::Document& document, bool tentative) {
   ChangeRequest request;
-  request.author = "file";
+  request.author = std::string(kFileAuthor);
   request.message = path_;
   request.source = "file";
   request.tentative = tentative;

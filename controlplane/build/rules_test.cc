@@ -38,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(
         Rule{"UnknownWithoutSuggestion",
              WithBlocks("xyzzy: 1\n"),
              {"a.yaml:9:1: error: xyzzy: unknown key 'xyzzy'; known here: server, admin, metrics, "
-              "logging, services, upstreams, tests"}},
+              "logging, rollout, services, upstreams, tests"}},
         Rule{"Missing",
              "services:\n  - bind_address: '127.0.0.1:80'\n    routes: []\n",
              {"a.yaml:2:5: error: services[0]: the key 'name' is missing"}},

@@ -106,6 +106,7 @@ BuildResult Build(const v1::Document& document, const BuildOptions& options) {
   }
   result.resources = MakeResources(draft, certificates);
   result.sources = MapSources(draft, problems);
+  result.rollout = draft.rollout;
   config::ParsedSnapshot parsed;
   const std::vector<v1::ResourceError> errors = config::ParseAndValidate(result.resources, &parsed);
   if (errors.empty()) {

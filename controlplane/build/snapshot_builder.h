@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/snapshot/snapshot.h"
 #include "sluice/v1/admin_service.pb.h"
+#include "sluice/v1/rollout.pb.h"
 
 namespace sluice::build {
 
@@ -22,6 +24,7 @@ struct BuildResult {
   snapshot::Resources resources;      // Sorted.
   std::string root;
   SourceMap sources;
+  std::optional<v1::RolloutStrategy> rollout;  // Where the document has a block `rollout`.
   int tests_run = 0;
   bool ok() const;
 };

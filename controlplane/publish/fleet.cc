@@ -108,6 +108,7 @@ Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const st
     node.report.Clear();
     node.previous_report.Clear();
     node.report_ms = node.previous_report_ms = 0;
+    node.history = TrafficHistory();
     node.lagging = false;
   }
   node.id = hello.node_id();
@@ -167,20 +168,25 @@ void Fleet::SendNext(ProxyNode& node, int64_t now_ms) {
   }
 }
 
-// Brings a node that stands outside a rollout to what is released.
+// Brings a node that stands outside a rollout to what is meant for it.
 void Fleet::CatchUp(ProxyNode& node, int64_t now_ms) {
-  if (!node.connected() || released_.root().empty() || node.stage != Stage::kIdle) return;
-  if (node.FindRejection(released_.root()) != nullptr) return;
-  if (node.version.root() != released_.root()) {
-    Offer(node, released_, released_resources_, false, now_ms);
+  const v1::Version& target = TargetOf(node.id);
+  if (!node.connected() || target.root().empty() || node.stage != Stage::kIdle) return;
+  if (node.FindRejection(target.root()) != nullptr) return;
+  if (node.version.root() != target.root()) {
+    const bool of_candidate = candidate_ && &target == &candidate_->version;
+    Offer(node, target, of_candidate ? candidate_->resources : released_resources_, false, now_ms);
     return;
   }
   node.lagging = false;
   // The same content under another number: nothing is transferred but the number.
-  if (node.version.revision() != released_.revision() ||
-      node.version.epoch() != released_.epoch()) {
-    Commit(node, released_, now_ms);
+  if (node.version.revision() != target.revision() || node.version.epoch() != target.epoch()) {
+    Commit(node, target, now_ms);
   }
+}
+
+void Fleet::CatchUpAll(int64_t now_ms) {
+  for (auto& [id, node] : nodes_) SendNext(node, now_ms);
 }
 
 void Fleet::Commit(ProxyNode& node, const v1::Version& version, int64_t now_ms) {
@@ -251,6 +257,7 @@ void Fleet::LetGoOfPrepared(int64_t now_ms) {
 void Fleet::Release(int64_t now_ms) {
   SLUICE_CHECK(rollout_.phase() == RolloutPhase::kPrepared);
   rollout_.MarkReleased();
+  candidate_.reset();
   SetReleased(rollout_.request().version, rollout_.request().resources);
   for (auto& [id, node] : nodes_) {
     if (!node.connected()) continue;
@@ -266,6 +273,64 @@ void Fleet::Abandon(int64_t now_ms) {
   if (!rollout_.active()) return;
   rollout_.MarkRefused();
   LetGoOfPrepared(now_ms);
+}
+
+// --- Waves.
+
+const v1::Version& Fleet::TargetOf(const std::string& node_id) const {
+  return candidate_ && candidate_->audience.contains(node_id) ? candidate_->version : released_;
+}
+
+void Fleet::ReleaseTo(Audience audience, int64_t now_ms) {
+  SLUICE_CHECK(rollout_.phase() == RolloutPhase::kPrepared);
+  rollout_.MarkReleased();
+  SetCandidate(rollout_.request().version, rollout_.request().resources, std::move(audience));
+  for (auto& [id, node] : nodes_) {
+    if (!node.connected()) continue;
+    if (node.stage == Stage::kPrepared) {
+      if (candidate_->audience.contains(id)) {
+        Commit(node, candidate_->version, now_ms);
+        continue;
+      }
+      // Its turn comes later; until then it holds nothing ready.
+      Discard(node);
+    }
+    SendNext(node, now_ms);
+  }
+}
+
+void Fleet::SetCandidate(const v1::Version& version, SharedResources resources, Audience audience) {
+  deltas_.Know(version.root(), resources);
+  candidate_ = Candidate{version, std::move(resources), std::move(audience)};
+}
+
+void Fleet::Widen(Audience audience, int64_t now_ms) {
+  SLUICE_CHECK(candidate_.has_value());
+  candidate_->audience = std::move(audience);
+  CatchUpAll(now_ms);
+}
+
+void Fleet::PromoteCandidate(int64_t now_ms) {
+  SLUICE_CHECK(candidate_.has_value());
+  const Candidate candidate = *std::move(candidate_);
+  candidate_.reset();
+  SetReleased(candidate.version, candidate.resources);
+  CatchUpAll(now_ms);
+}
+
+void Fleet::WithdrawCandidate(int64_t now_ms) {
+  candidate_.reset();
+  CatchUpAll(now_ms);
+}
+
+std::vector<NodeView> Fleet::View(const std::string& root, const std::string& order_by,
+                                  int64_t now_ms) const {
+  std::vector<NodeView> views;
+  views.reserve(nodes_.size());
+  for (const auto& [id, node] : nodes_) {
+    views.push_back(ViewOf(node, root, order_by, now_ms, options_.report_interval_ms));
+  }
+  return views;
 }
 
 // --- What nodes say.
@@ -318,8 +383,9 @@ void Fleet::OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms)
   }
   const bool superseded =
       rollout_.phase() == RolloutPhase::kPreparing && rollout_.IsWaiting(node.id);
-  if (!superseded && !node.dry_run && root == released_.root()) {
-    Commit(node, released_, now_ms);
+  const v1::Version& target = TargetOf(node.id);
+  if (!superseded && !node.dry_run && root == target.root()) {
+    Commit(node, target, now_ms);
     return;
   }
   Discard(node);
@@ -380,7 +446,10 @@ void Fleet::OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms) 
 
 void Fleet::OnEffective(ProxyNode& node, const v1::Version& version, int64_t now_ms,
                         int64_t now_unix_ms) {
-  if (node.version.root() != version.root()) node.version_since_unix_ms = now_unix_ms;
+  if (node.version.root() != version.root()) {
+    node.version_since_unix_ms = now_unix_ms;
+    node.history = TrafficHistory();  // What another version did is no excuse for the next.
+  }
   node.version = version;
   if (node.stage == Stage::kCommitted && node.offered.root() == version.root()) {
     node.stage = Stage::kIdle;
@@ -404,12 +473,16 @@ void Fleet::OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms,
   node.report = report;
   node.report_ms = now_ms;
   TrimReport(&node.report);
+  if (report.current().root() == node.version.root()) {
+    node.history.Add(TrafficOf(node.report), now_ms);
+  }
   if (node.stage != Stage::kIdle) return;
   // It proves what it has; should that be something else than we thought, it is brought forward.
   if (report.has_current() && report.current().root() != node.version.root()) {
     node.version = report.current();
     node.base_root = report.current().root();
     node.version_since_unix_ms = now_unix_ms;
+    node.history = TrafficHistory();
   }
   SendNext(node, now_ms);
 }

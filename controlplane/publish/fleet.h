@@ -5,16 +5,23 @@
 // leaves all on the version before, unless `partial`. A node that does not answer in time is left
 // behind and catches up alone. One offer is in flight to a node at a time; when it is answered, the
 // newest version that is meant for the node follows, and what lay between never does.
+//
+// While a version goes out in waves it is the candidate: meant for the nodes it has been released
+// to, whatever becomes of their streams, and for nobody else.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "controlplane/publish/delta_cache.h"
 #include "controlplane/publish/node.h"
+#include "controlplane/publish/node_view.h"
 #include "controlplane/publish/rollout.h"
 
 namespace sluice::publish {
@@ -58,6 +65,25 @@ class Fleet {
   // is still preparing.
   void Release(int64_t now_ms);
   void Abandon(int64_t now_ms);
+
+  // --- Waves.
+  using Audience = std::set<std::string>;  // Names of nodes.
+  // After kPrepared, in place of Release: for these nodes only. Takes the place of a candidate
+  // before it, whose nodes go back if they are not among these.
+  void ReleaseTo(Audience audience, int64_t now_ms);
+  // The same for a candidate of an earlier life of the controller.
+  void SetCandidate(const v1::Version& version, SharedResources resources, Audience audience);
+  void Widen(Audience audience, int64_t now_ms);
+  // It becomes what is released to all, or what nobody is to have.
+  void PromoteCandidate(int64_t now_ms);
+  void WithdrawCandidate(int64_t now_ms);
+  // What this node is to have.
+  const v1::Version& TargetOf(const std::string& node_id) const;
+  // Every node, as one judges it who releases the version with this root in the order of this
+  // label's values.
+  std::vector<NodeView> View(const std::string& root, const std::string& order_by,
+                             int64_t now_ms) const;
+
   const Rollout& rollout() const { return rollout_; }
 
   const v1::Version& released() const { return released_; }
@@ -72,6 +98,7 @@ class Fleet {
   void JoinRollout(ProxyNode& node, int64_t now_ms);
   void SendNext(ProxyNode& node, int64_t now_ms);
   void CatchUp(ProxyNode& node, int64_t now_ms);
+  void CatchUpAll(int64_t now_ms);
   void Commit(ProxyNode& node, const v1::Version& version, int64_t now_ms);
   void Discard(ProxyNode& node);
   void Judge(int64_t now_ms);
@@ -91,6 +118,12 @@ class Fleet {
   std::unordered_map<uint64_t, ProxyNode*> streams_;  // Into nodes_, whose entries do not move.
   v1::Version released_;
   SharedResources released_resources_;
+  struct Candidate {
+    v1::Version version;
+    SharedResources resources;
+    Audience audience;
+  };
+  std::optional<Candidate> candidate_;
   Rollout rollout_;
 };
 

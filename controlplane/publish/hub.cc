@@ -101,7 +101,8 @@ void Hub::Ticking() {
 void Hub::NoticeStates(int64_t now_ms) {
   std::vector<v1::NodeStatus::State> states;
   for (const auto& [id, node] : fleet_.nodes()) {
-    states.push_back(StateOf(node, fleet_.released(), now_ms, fleet_.options().report_interval_ms));
+    states.push_back(
+        StateOf(node, fleet_.TargetOf(id), now_ms, fleet_.options().report_interval_ms));
   }
   if (states == states_) return;
   states_ = std::move(states);
@@ -285,6 +286,46 @@ void Hub::Abandon() {
   Changed();
 }
 
+// --- Waves.
+
+bool Hub::ReleaseTo(Fleet::Audience audience) {
+  const std::lock_guard lock(mutex_);
+  if (fleet_.rollout().phase() != RolloutPhase::kPrepared) return false;
+  fleet_.ReleaseTo(std::move(audience), base::MonotonicMillis());
+  Changed();
+  return true;
+}
+
+void Hub::SetCandidate(const v1::Version& version, SharedResources resources,
+                       Fleet::Audience audience) {
+  const std::lock_guard lock(mutex_);
+  fleet_.SetCandidate(version, std::move(resources), std::move(audience));
+  Changed();
+}
+
+void Hub::Widen(Fleet::Audience audience) {
+  const std::lock_guard lock(mutex_);
+  fleet_.Widen(std::move(audience), base::MonotonicMillis());
+  Changed();
+}
+
+void Hub::PromoteCandidate() {
+  const std::lock_guard lock(mutex_);
+  fleet_.PromoteCandidate(base::MonotonicMillis());
+  Changed();
+}
+
+void Hub::WithdrawCandidate() {
+  const std::lock_guard lock(mutex_);
+  fleet_.WithdrawCandidate(base::MonotonicMillis());
+  Changed();
+}
+
+std::vector<NodeView> Hub::View(const std::string& root, const std::string& order_by) const {
+  const std::lock_guard lock(mutex_);
+  return fleet_.View(root, order_by, base::MonotonicMillis());
+}
+
 // --- For people.
 
 v1::FleetStatus Hub::Status(const std::string& node_id) const {
@@ -295,7 +336,7 @@ v1::FleetStatus Hub::Status(const std::string& node_id) const {
   for (const auto& [id, node] : fleet_.nodes()) {
     if (!node_id.empty() && id != node_id) continue;
     *status.add_nodes() =
-        StatusOf(node, fleet_.released(), now, fleet_.options().report_interval_ms);
+        StatusOf(node, fleet_.TargetOf(id), now, fleet_.options().report_interval_ms);
   }
   return status;
 }

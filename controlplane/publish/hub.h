@@ -81,6 +81,16 @@ class Hub {
   bool Release();
   void Abandon();
 
+  // --- Waves; see Fleet.
+  // False: it is not prepared any more.
+  bool ReleaseTo(Fleet::Audience audience);
+  void SetCandidate(const v1::Version& version, SharedResources resources,
+                    Fleet::Audience audience);
+  void Widen(Fleet::Audience audience);
+  void PromoteCandidate();
+  void WithdrawCandidate();
+  std::vector<NodeView> View(const std::string& root, const std::string& order_by) const;
+
   // --- For people.
   v1::FleetStatus Status(const std::string& node_id) const;
   // Of the nodes whose last rejection has errors: the root that they speak of.

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "controlplane/publish/node_view.h"
+#include "controlplane/publish/traffic_history.h"
 #include "sluice/v1/admin_service.pb.h"
 #include "sluice/v1/control_service.pb.h"
 
@@ -56,6 +58,7 @@ struct ProxyNode {
   v1::Report report;
   v1::Report previous_report;  // Counters only.
   int64_t report_ms = 0, previous_report_ms = 0;
+  TrafficHistory history;
   uint64_t bytes_sent = 0;  // Of snapshots, on this stream.
   std::string note;         // Such as: took over from another process.
   // Processes whose stream a newer process of the same name has taken over.
@@ -70,12 +73,16 @@ struct ProxyNode {
 // Reports missed before a node counts as unreachable.
 inline constexpr int kReportsMissed = 3;
 
-// Computed from what is known at `now_ms`, never stored.
-v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& released, int64_t now_ms,
+// Computed from what is known at `now_ms`, never stored. `target`: what the node is to have.
+v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
                         int64_t report_interval_ms);
 
+// What a rollout judges it by; of its errors those about `root`.
+NodeView ViewOf(const ProxyNode& node, const std::string& root, const std::string& order_by,
+                int64_t now_ms, int64_t report_interval_ms);
+
 // Only the state of it.
-v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& released, int64_t now_ms,
+v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
                               int64_t report_interval_ms);
 
 // Keeps one node's words from filling our memory.

@@ -1,63 +1,22 @@
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
+#include <map>
 
 #include "controlplane/publish/node.h"
 
 namespace sluice::publish {
 namespace {
 
-// The bounds of v1::Report.latency_buckets, milliseconds; the same as observe/metrics.h in the
-// proxy.
-constexpr std::array<double, 16> kBoundsMs = {0.5, 1,   2.5,  5,    10,   25,    50,    100,
-                                              250, 500, 1000, 2500, 5000, 10000, 30000, 60000};
-
-uint64_t Delta(uint64_t now, uint64_t before) { return now >= before ? now - before : now; }
-
-// Within the bucket in which the 99th percentile lies, by straight line.
-double P99(const v1::Report& now, const v1::Report& before) {
-  const int count = now.latency_buckets_size();
-  if (count == 0) return 0;
-  const bool comparable = before.latency_buckets_size() == count;
-  const auto cumulative = [&](int i) {
-    return Delta(now.latency_buckets(i), comparable ? before.latency_buckets(i) : 0);
-  };
-  const uint64_t total = cumulative(count - 1);
-  if (total == 0) return 0;
-  const double wanted = 0.99 * static_cast<double>(total);
-  uint64_t below = 0;
-  for (int i = 0; i < count; ++i) {
-    const uint64_t reached = cumulative(i);
-    if (static_cast<double>(reached) < wanted) {
-      below = reached;
-      continue;
-    }
-    if (static_cast<size_t>(i) >= kBoundsMs.size()) break;
-    const double low = i == 0 ? 0 : kBoundsMs[static_cast<size_t>(i) - 1];
-    const double high = kBoundsMs[static_cast<size_t>(i)];
-    const double share = reached == below ? 1
-                                          : (wanted - static_cast<double>(below)) /
-                                                static_cast<double>(reached - below);
-    return low + (high - low) * share;
-  }
-  return kBoundsMs.back();
-}
-
 void FillLoad(const ProxyNode& node, v1::NodeStatus* status) {
   *status->mutable_report() = node.report;
   const int64_t elapsed_ms = node.report_ms - node.previous_report_ms;
   if (node.previous_report_ms == 0 || elapsed_ms <= 0) return;
-  const uint64_t requests =
-      Delta(node.report.requests_total(), node.previous_report.requests_total());
-  status->set_requests_per_second(static_cast<double>(requests) * 1000.0 /
+  const Traffic span = Since(TrafficOf(node.previous_report), TrafficOf(node.report));
+  status->set_requests_per_second(static_cast<double>(span.requests) * 1000.0 /
                                   static_cast<double>(elapsed_ms));
-  if (requests > 0 && node.report.responses_by_class_size() == 5 &&
-      node.previous_report.responses_by_class_size() == 5) {
-    const uint64_t errors =
-        Delta(node.report.responses_by_class(4), node.previous_report.responses_by_class(4));
-    status->set_error_ratio(static_cast<double>(errors) / static_cast<double>(requests));
-  }
-  status->set_p99_ms(P99(node.report, node.previous_report));
+  status->set_error_ratio(span.error_ratio());
+  status->set_p99_ms(span.P99Ms());
 }
 
 std::string ReasonOf(const ProxyNode& node, v1::NodeStatus::State state, int64_t now_ms) {
@@ -80,7 +39,7 @@ std::string ReasonOf(const ProxyNode& node, v1::NodeStatus::State state, int64_t
 
 }  // namespace
 
-v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& released, int64_t now_ms,
+v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
                               int64_t report_interval_ms) {
   if (!node.connected() || now_ms - node.last_seen_ms > kReportsMissed * report_interval_ms) {
     return v1::NodeStatus::UNREACHABLE;
@@ -88,14 +47,14 @@ v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& released
   if (node.report.draining() || (node.report_ms == 0 && node.hello.draining())) {
     return v1::NodeStatus::DRAINING;
   }
-  if (released.root().empty() || node.version.root() == released.root()) {
+  if (target.root().empty() || node.version.root() == target.root()) {
     return v1::NodeStatus::SYNCED;
   }
-  if (node.FindRejection(released.root()) != nullptr) return v1::NodeStatus::REJECTED;
+  if (node.FindRejection(target.root()) != nullptr) return v1::NodeStatus::REJECTED;
   return node.lagging ? v1::NodeStatus::LAGGING : v1::NodeStatus::UPDATING;
 }
 
-v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& released, int64_t now_ms,
+v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
                         int64_t report_interval_ms) {
   v1::NodeStatus status;
   status.set_node_id(node.id);
@@ -108,9 +67,40 @@ v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& released, int6
   FillLoad(node, &status);
   for (const v1::ResourceError& error : node.errors) *status.add_errors() = error;
 
-  status.set_state(StateOf(node, released, now_ms, report_interval_ms));
+  status.set_state(StateOf(node, target, now_ms, report_interval_ms));
   status.set_reason(ReasonOf(node, status.state(), now_ms));
   return status;
+}
+
+NodeView ViewOf(const ProxyNode& node, const std::string& root, const std::string& order_by,
+                int64_t now_ms, int64_t report_interval_ms) {
+  NodeView view;
+  view.id = node.id;
+  const auto label = node.hello.labels().find(order_by);
+  if (label != node.hello.labels().end()) view.order = label->second;
+  view.connected =
+      node.connected() && now_ms - node.last_seen_ms <= kReportsMissed * report_interval_ms;
+  view.leaving = node.report_ms != 0 ? node.report.draining() : node.hello.draining();
+  view.boot_id = node.hello.boot_id();
+  view.root = node.version.root();
+  view.reported_root = node.report.current().root();
+  if (const ProxyNode::Rejection* rejection = node.FindRejection(root); rejection != nullptr) {
+    view.refused = true;
+    if (!rejection->errors.empty()) view.refusal = rejection->errors.front().message();
+  }
+  view.report_ms = node.report_ms;
+  view.counters = TrafficOf(node.report);
+  view.lately = node.history.Lately(now_ms);
+  std::map<std::string, std::pair<int, int>> health;  // Healthy, of all.
+  for (const v1::EndpointHealth& endpoint : node.report.endpoints()) {
+    auto& [healthy, all] = health[endpoint.cluster()];
+    healthy += endpoint.healthy();
+    ++all;
+  }
+  for (const auto& [cluster, counts] : health) {
+    if (counts.first * 2 < counts.second) view.broken_upstreams.push_back(cluster);
+  }
+  return view;
 }
 
 }  // namespace sluice::publish

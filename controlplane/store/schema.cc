@@ -35,6 +35,12 @@ CREATE TABLE node (node_id TEXT PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms 
                    hello BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
+// Came with version 3.
+constexpr char kTablesOfThree[] = R"sql(
+CREATE TABLE rollout (revision INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE bad_root (root BLOB PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
+)sql";
+
 // Version 1 had one row for each resource of a version, and documents whole. Audit and nodes were
 // as they are.
 constexpr char kSetAsideOne[] = R"sql(
@@ -123,6 +129,7 @@ absl::Status MigrateFromOne(Database& database) {
 
 absl::Status Create(Database& database, int64_t epoch) {
   RETURN_IF_ERROR(database.Execute(kTables));
+  RETURN_IF_ERROR(database.Execute(kTablesOfThree));
   return database.Prepare("INSERT INTO meta VALUES ('epoch', ?)").Bind(epoch).Run();
 }
 
@@ -144,6 +151,10 @@ absl::Status PrepareSchema(Database& database, int64_t epoch) {
       break;
     case 1:
       RETURN_IF_ERROR(MigrateFromOne(database));
+      RETURN_IF_ERROR(database.Execute(kTablesOfThree));
+      break;
+    case 2:
+      RETURN_IF_ERROR(database.Execute(kTablesOfThree));
       break;
     default:
       return absl::FailedPreconditionError(

@@ -40,6 +40,10 @@ std::string_view NameOf(VersionState state) {
       return "superseded";
     case VersionState::kRefused:
       return "refused";
+    case VersionState::kRolling:
+      return "rolling-out";
+    case VersionState::kTakenBack:
+      return "taken-back";
   }
   __builtin_unreachable();
 }
@@ -188,11 +192,14 @@ absl::Status VersionStore::Prune() {
   }
   RETURN_IF_ERROR(
       database_
-          .Prepare("DELETE FROM version WHERE state <> ? AND revision <= (SELECT revision "
-                   "FROM version ORDER BY revision DESC LIMIT 1 OFFSET ?)")
+          .Prepare("DELETE FROM version WHERE state NOT IN (?, ?) AND revision <= (SELECT "
+                   "revision FROM version ORDER BY revision DESC LIMIT 1 OFFSET ?)")
           .Bind(static_cast<int64_t>(VersionState::kCurrent))
+          .Bind(static_cast<int64_t>(VersionState::kRolling))
           .Bind(int64_t{kVersionsKept})
           .Run());
+  RETURN_IF_ERROR(database_.Execute(
+      "DELETE FROM rollout WHERE revision NOT IN (SELECT revision FROM version)"));
   RETURN_IF_ERROR(DropUnused());
   return transaction.Commit();
 }
@@ -222,17 +229,21 @@ absl::Status VersionStore::SetState(uint64_t revision, VersionState state) {
   const std::lock_guard lock(mutex_);
   Transaction transaction(database_);
   RETURN_IF_ERROR(transaction.Begin());
+  RETURN_IF_ERROR(WriteState(revision, state));
+  return transaction.Commit();
+}
+
+absl::Status VersionStore::WriteState(uint64_t revision, VersionState state) {
   if (state == VersionState::kCurrent) {
     RETURN_IF_ERROR(database_.Prepare("UPDATE version SET state = ? WHERE state = ?")
                         .Bind(static_cast<int64_t>(VersionState::kSuperseded))
                         .Bind(static_cast<int64_t>(VersionState::kCurrent))
                         .Run());
   }
-  RETURN_IF_ERROR(database_.Prepare("UPDATE version SET state = ? WHERE revision = ?")
-                      .Bind(static_cast<int64_t>(state))
-                      .Bind(static_cast<int64_t>(revision))
-                      .Run());
-  return transaction.Commit();
+  return database_.Prepare("UPDATE version SET state = ? WHERE revision = ?")
+      .Bind(static_cast<int64_t>(state))
+      .Bind(static_cast<int64_t>(revision))
+      .Run();
 }
 
 absl::StatusOr<std::vector<StoredVersion>> VersionStore::Select(std::string_view condition,

@@ -15,10 +15,18 @@
 #include "common/snapshot/snapshot.h"
 #include "controlplane/store/database.h"
 #include "sluice/v1/admin_service.pb.h"
+#include "sluice/v1/rollout.pb.h"
 
 namespace sluice::store {
 
-enum class VersionState { kPending, kCurrent, kSuperseded, kRefused };
+enum class VersionState {
+  kPending,
+  kCurrent,
+  kSuperseded,
+  kRefused,
+  kRolling,    // Out in waves, not yet the fleet's.
+  kTakenBack,  // Was, and is not any more: see its rollout.
+};
 
 struct StoredVersion {
   v1::Version version;
@@ -73,6 +81,17 @@ class VersionStore {
   absl::Status Audit(const v1::AuditEntry& entry);
   absl::StatusOr<std::vector<v1::AuditEntry>> ListAudit(int limit) const;
 
+  // Rollouts in waves, by the revision they release. Also sets the version's state, in the same
+  // transaction: kRolling while the rollout is under way, else what became of it.
+  absl::Status SaveRollout(const v1::Rollout& rollout, VersionState state);
+  // kNotFound. The newest: whether it is over or not.
+  absl::StatusOr<v1::Rollout> LatestRollout() const;
+  absl::StatusOr<v1::Rollout> GetRollout(uint64_t revision) const;
+  // Content that was taken back since it failed, with the reason; empty: it was not.
+  absl::Status MarkBad(const std::string& root, const std::string& why);
+  absl::Status ClearBad(const std::string& root);
+  absl::StatusOr<std::string> WhyBad(const std::string& root) const;
+
   absl::StatusOr<int64_t> CountVersions() const;
 
   absl::Status SeeNode(const std::string& node_id, const std::string& hello, int64_t now_unix_ms);
@@ -88,6 +107,7 @@ class VersionStore {
   absl::Status AddFiles(int64_t revision, const v1::Document& document);
   absl::StatusOr<std::vector<int64_t>> AddResources(const snapshot::Resources& resources);
   absl::Status DropUnused();
+  absl::Status WriteState(uint64_t revision, VersionState state);  // Within a transaction.
   absl::StatusOr<std::vector<StoredVersion>> Select(std::string_view condition, int64_t argument,
                                                     int limit) const;
 

@@ -10,9 +10,14 @@
 #include "controlplane/yaml/format.h"
 #include "controlplane/yaml/service_reader.h"
 #include "controlplane/yaml/upstream_reader.h"
+#include "controlplane/yaml/wave.h"
 
 namespace sluice::yaml {
 namespace {
+
+void AddDefaultWaves(v1::RolloutStrategy* strategy) {
+  for (const std::string_view wave : kDefaultWaves) strategy->add_waves(std::string(wave));
+}
 
 class DraftReader {
  public:
@@ -62,6 +67,7 @@ class DraftReader {
     ReadSettings(kAdmin, found, path, "admin", draft_->settings.mutable_admin(), "admin.");
     ReadSettings(kMetrics, found, path, "metrics", draft_->settings.mutable_metrics(), "metrics.");
     ReadSettings(kLogging, found, path, "logging", &draft_->settings, "");
+    ReadRollout(found, path);
     // Shared upstreams first: of two definitions that differ, the one in a route is the odd one.
     ForEach(found, path, "upstreams",
             [this](YamlNode node, const Path& at) { upstreams_.ReadShared(node, at); });
@@ -112,6 +118,19 @@ class DraftReader {
     if (!list || list.kind() != NodeKind::kList) return;
     for (YamlNode item = list.first(); item; item = item.next_in(list)) {
       if (IsText(item)) trusted_proxies_.emplace_back(item.text());
+    }
+  }
+
+  void ReadRollout(const Found& document, const Path& path) {
+    if (!Enter(document, path, "rollout")) return;
+    const YamlNode node = document.value("rollout");
+    v1::RolloutStrategy& strategy = draft_->rollout.emplace();
+    const Path at(path, "rollout");
+    const Found found = reader_.Read(kRollout, node, at, &strategy, nullptr, "");
+    if (strategy.waves().empty()) AddDefaultWaves(&strategy);
+    if (!found.valid()) return;
+    if (const std::string problem = WavesProblem(strategy.waves()); !problem.empty()) {
+      problems_->Error(found.value("waves").place(), Path(at, "waves").ToString(), problem);
     }
   }
 
@@ -217,6 +236,14 @@ Draft ReadDraft(const v1::Document& document, Problems* problems) {
   for (const v1::SourceFile& file : document.files()) reader.ReadFile(file.content(), index++);
   reader.Finish();
   return draft;
+}
+
+v1::RolloutStrategy DefaultRollout() {
+  Problems none({});
+  v1::RolloutStrategy strategy;
+  BlockReader(&none).ApplyDefaults(kRollout, &strategy);
+  AddDefaultWaves(&strategy);
+  return strategy;
 }
 
 }  // namespace sluice::yaml

@@ -12,6 +12,7 @@
 #include "sluice/v1/admin_service.pb.h"
 #include "sluice/v1/cluster.pb.h"
 #include "sluice/v1/listener.pb.h"
+#include "sluice/v1/rollout.pb.h"
 #include "sluice/v1/route.pb.h"
 #include "sluice/v1/settings.pb.h"
 
@@ -68,9 +69,13 @@ struct Draft {
   std::vector<Mention> upstream_uses;          // Every mention by a route, definitions included.
   std::vector<CertificateFiles> certificates;  // Each cert_path once.
   std::vector<TestDraft> tests;
+  std::optional<v1::RolloutStrategy> rollout;
 };
 
 // Reports to `problems`, which has the document's files. What could not be read is left out.
 Draft ReadDraft(const v1::Document& document, Problems* problems);
+
+// What an empty `rollout` means.
+v1::RolloutStrategy DefaultRollout();
 
 }  // namespace sluice::yaml

@@ -1,5 +1,5 @@
 // The tables of the format, one file for each part: format_settings.cc, format_service.cc,
-// format_route.cc, format_upstream.cc, format_tests.cc.
+// format_route.cc, format_upstream.cc, format_tests.cc, format_rollout.cc.
 #pragma once
 
 #include "controlplane/yaml/key_table.h"
@@ -12,6 +12,7 @@ extern const Block kServer;
 extern const Block kAdmin;
 extern const Block kMetrics;
 extern const Block kLogging;
+extern const Block kRollout;
 extern const Block kService;         // services[]
 extern const Block kCertificate;     // services[].tls.certificates[]
 extern const Block kRoute;           // services[].routes[]

@@ -225,6 +225,13 @@ constexpr Key kDocumentKeys[] = {
      .doc = "What the proxies write down about requests.",
      .example = "{access_log: {enabled: false}}",
      .block = &kLogging},
+    {.name = "rollout",
+     .kind = KeyKind::kBlock,
+     .doc =
+         "How changes of this document reach the fleet. Left out, all nodes take them at once, as "
+         "soon as every node has prepared them.",
+     .example = "{waves: ['1', '10%', '50%'], bake: '1m'}",
+     .block = &kRollout},
     {.name = "services",
      .kind = KeyKind::kBlocks,
      .doc = "What the proxies listen on, and where its requests go.",

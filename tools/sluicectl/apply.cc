@@ -3,12 +3,11 @@
 
 #include "tools/sluicectl/document.h"
 #include "tools/sluicectl/release.h"
+#include "tools/sluicectl/strategy_flags.h"
 #include "tools/sluicectl/verbs.h"
 
 namespace sluice::sluicectl {
 namespace {
-
-constexpr uint64_t kTimeoutMs = 60'000;
 
 struct Options {
   std::string path;
@@ -18,7 +17,8 @@ struct Options {
   std::string message;
   bool partial = false;
   bool allow_shrink = false;
-  DurationMs timeout{kTimeoutMs};
+  DurationMs timeout;
+  StrategyFlags strategy;
 };
 
 v1::ApplyRequest::DryRun DryRunOf(const std::string& word) {
@@ -45,6 +45,8 @@ ExitCode Run(const Options& options, Session& session) {
   request.set_allow_shrink(options.allow_shrink);
   request.set_dry_run(DryRunOf(options.dry_run));
   request.set_timeout_ms(static_cast<uint32_t>(options.timeout.value));
+  *request.mutable_strategy() = ChoiceOf(options.strategy);
+  request.set_force(options.strategy.force);
 
   ReleaseView view(session, {options.wait, request.dry_run(), &request.document()});
   StreamHandler<v1::ApplyProgress> handler;
@@ -53,8 +55,7 @@ ExitCode Run(const Options& options, Session& session) {
     return true;
   };
   handler.on_tick = [&view] { view.OnTick(); };
-  return view.Finish(
-      client->Apply(request, std::chrono::milliseconds(options.timeout.value), handler));
+  return view.Finish(client->Apply(request, TimeoutOf(options.wait, options.timeout), handler));
 }
 
 }  // namespace
@@ -88,7 +89,9 @@ Command ApplyCommand() {
        &options->partial},
       {"--allow-shrink", "", "Allow a version without most of the present routes or upstreams",
        &options->allow_shrink},
-      {"--timeout", "DURATION", "Give up waiting after this (default 60s)", &options->timeout}};
+      {"--timeout", "DURATION", "Give up waiting after this (default 60s; in waves: never)",
+       &options->timeout}};
+  for (Flag& flag : StrategyFlagsOf(&options->strategy)) command.flags.push_back(std::move(flag));
   command.run = [options](Session& session) { return Run(*options, session); };
   return command;
 }

@@ -270,12 +270,26 @@ absl::StatusOr<v1::ListAuditResponse> ControllerClient::ListAudit(
   return connection_->Call(&Stub::ListAudit, request);
 }
 
-absl::Status ControllerClient::Apply(const v1::ApplyRequest& request, milliseconds timeout,
+absl::StatusOr<v1::Rollout> ControllerClient::GetRollout(const v1::GetRolloutRequest& request) {
+  return connection_->Call(&Stub::GetRollout, request);
+}
+
+absl::StatusOr<v1::Rollout> ControllerClient::ActOnRollout(
+    const v1::RolloutActionRequest& request) {
+  return connection_->Call(&Stub::ActOnRollout, request);
+}
+
+absl::Status ControllerClient::WatchRollout(const v1::GetRolloutRequest& request,
+                                            StreamHandler<v1::Rollout> handler) {
+  return connection_->Stream(&Stub::WatchRollout, request, std::nullopt, handler);
+}
+
+absl::Status ControllerClient::Apply(const v1::ApplyRequest& request, Timeout timeout,
                                      StreamHandler<v1::ApplyProgress> handler) {
   return connection_->Stream(&Stub::Apply, request, timeout, handler);
 }
 
-absl::Status ControllerClient::Rollback(const v1::RollbackRequest& request, milliseconds timeout,
+absl::Status ControllerClient::Rollback(const v1::RollbackRequest& request, Timeout timeout,
                                         StreamHandler<v1::ApplyProgress> handler) {
   return connection_->Stream(&Stub::Rollback, request, timeout, handler);
 }

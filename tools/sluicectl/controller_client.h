@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -40,11 +41,19 @@ class ControllerClient {
   absl::StatusOr<v1::NodeActionResponse> NodeAction(const v1::NodeActionRequest& request);
   absl::StatusOr<v1::ListAuditResponse> ListAudit(const v1::ListAuditRequest& request);
 
+  absl::StatusOr<v1::Rollout> GetRollout(const v1::GetRolloutRequest& request);
+  absl::StatusOr<v1::Rollout> ActOnRollout(const v1::RolloutActionRequest& request);
+
+  using Timeout = std::optional<std::chrono::milliseconds>;
   // The controller ends these by itself within `timeout`; a silent one is given up a little later.
-  absl::Status Apply(const v1::ApplyRequest& request, std::chrono::milliseconds timeout,
+  // None: it takes as long as it takes.
+  absl::Status Apply(const v1::ApplyRequest& request, Timeout timeout,
                      StreamHandler<v1::ApplyProgress> handler);
-  absl::Status Rollback(const v1::RollbackRequest& request, std::chrono::milliseconds timeout,
+  absl::Status Rollback(const v1::RollbackRequest& request, Timeout timeout,
                         StreamHandler<v1::ApplyProgress> handler);
+  // Until the rollout is over.
+  absl::Status WatchRollout(const v1::GetRolloutRequest& request,
+                            StreamHandler<v1::Rollout> handler);
   // Until the handler has enough or the stream ends.
   absl::Status WatchStatus(const v1::GetStatusRequest& request,
                            StreamHandler<v1::FleetStatus> handler);

@@ -8,6 +8,7 @@
 
 #include "tools/sluicectl/change_text.h"
 #include "tools/sluicectl/format.h"
+#include "tools/sluicectl/rollout_text.h"
 
 namespace sluice::sluicectl {
 namespace {
@@ -70,7 +71,7 @@ bool ReleaseView::show_source() const {
 
 void ReleaseView::OnProgress(const v1::ApplyProgress& progress) {
   any_ = true;
-  if (IsForPeople(session_.format()) && !live()) PrintStages(progress);
+  if (IsForPeople(session_.format()) && !live() && !PrintRollout(progress)) PrintStages(progress);
   Remember(progress);
   if (live() && (progress.nodes_size() > 0 || options_.wait)) block_.Draw(Block());
 }
@@ -99,7 +100,23 @@ void ReleaseView::PrintStages(const v1::ApplyProgress& progress) {
   if (!text.empty()) session_.Print(text);
 }
 
+// In waves the nodes' steps are too many: a line for each step of the rollout. False: there is
+// none.
+bool ReleaseView::PrintRollout(const v1::ApplyProgress& progress) {
+  if (progress.rollout().waves_size() == 0) return false;
+  const std::string summary = RolloutSummary(progress.rollout());
+  if (summary == rollout_told_) return true;
+  rollout_told_ = summary;
+  session_.Print(
+      Text().Line(fmt::format("version {}: {} ({})", progress.rollout().version().revision(),
+                              summary, FormatElapsed(progress.elapsed_ms()))));
+  return true;
+}
+
 Text ReleaseView::Block() const {
+  if (last_.rollout().waves_size() > 0) {
+    return RolloutText(last_.rollout(), session_.console().now_unix_ms());
+  }
   const int64_t now_ms = session_.console().now_unix_ms();
   size_t width = 0;
   for (const auto& node : last_.nodes()) {
@@ -146,7 +163,9 @@ ExitCode ReleaseView::Conclude() const {
       PrintProblems();
       if (IsForPeople(session_.format())) {
         session_.Print(Text().Line(
-            fmt::format("unchanged: version {} already runs", last_.version().revision())));
+            last_.rollout().waves_size() > 0
+                ? last_.message()
+                : fmt::format("unchanged: version {} already runs", last_.version().revision())));
       }
       return ExitCode::kDone;
     case v1::ApplyProgress::DONE:
@@ -159,6 +178,10 @@ ExitCode ReleaseView::Conclude() const {
       return Refused();
     case v1::ApplyProgress::TIMED_OUT:
       return TimedOut();
+    case v1::ApplyProgress::TAKEN_BACK:
+      return TakenBack();
+    case v1::ApplyProgress::PAUSED:
+      return Paused();
     default:
       return session_.Fail(ExitCode::kFailed,
                            "the controller reports an outcome this sluicectl does not know");
@@ -171,7 +194,9 @@ ExitCode ReleaseView::Done() const {
   if (!rejections.empty()) session_.console().PrintError(rejections);
   if (!IsForPeople(session_.format())) return ExitCode::kDone;
   Text text;
-  if (!options_.wait) {
+  if (last_.rollout().waves_size() > 0) {
+    text.Line(last_.message(), options_.wait ? Style::kGreen : Style::kPlain);
+  } else if (!options_.wait) {
     text.Line(fmt::format("version {} stored and released", last_.version().revision()));
   } else if (last_.nodes_size() == 0) {
     text.Line(
@@ -217,7 +242,18 @@ ExitCode ReleaseView::Refused() const {
   return session_.Fail(ExitCode::kFailed, fmt::format("not applied: {}; nothing was changed", why));
 }
 
+ExitCode ReleaseView::TakenBack() const {
+  return session_.Fail(ExitCode::kFailed, last_.message());
+}
+
+ExitCode ReleaseView::Paused() const {
+  return session_.Fail(ExitCode::kWaitedInVain, last_.message());
+}
+
 ExitCode ReleaseView::TimedOut() const {
+  if (last_.rollout().waves_size() > 0) {
+    return session_.Fail(ExitCode::kWaitedInVain, last_.message());
+  }
   const Text rejections = RejectionText();
   if (!rejections.empty()) session_.console().PrintError(rejections);
   std::string behind;
@@ -263,6 +299,26 @@ Text ReleaseView::RejectionText() const {
     }
   }
   return text;
+}
+
+ControllerClient::Timeout TimeoutOf(bool wait, DurationMs timeout) {
+  constexpr std::chrono::milliseconds kWithoutWaiting{60'000};  // Prepare, at the longest.
+  if (timeout.value > 0) return std::chrono::milliseconds(timeout.value);
+  if (!wait) return kWithoutWaiting;
+  return std::nullopt;
+}
+
+ExitCode FollowRollback(ControllerClient& client, const v1::RollbackRequest& request,
+                        Session& session) {
+  ReleaseView view(session, {.wait = request.wait()});
+  StreamHandler<v1::ApplyProgress> handler;
+  handler.on_message = [&view](const v1::ApplyProgress& progress) {
+    view.OnProgress(progress);
+    return true;
+  };
+  handler.on_tick = [&view] { view.OnTick(); };
+  return view.Finish(client.Rollback(
+      request, TimeoutOf(request.wait(), DurationMs{request.timeout_ms()}), handler));
 }
 
 }  // namespace sluice::sluicectl

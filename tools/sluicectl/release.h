@@ -45,6 +45,9 @@ class ReleaseView {
   ExitCode Invalid() const;
   ExitCode Refused() const;
   ExitCode TimedOut() const;
+  ExitCode TakenBack() const;
+  ExitCode Paused() const;
+  bool PrintRollout(const v1::ApplyProgress& progress);
   void PrintProblems() const;
   Text RejectionText() const;
 
@@ -56,6 +59,15 @@ class ReleaseView {
   bool any_ = false;  // A message has come.
   v1::ApplyProgress last_;
   std::map<std::string, Seen> seen_;
+  std::string rollout_told_;
 };
+
+// How long a call may take that the controller ends by itself after `timeout` (0: its own choice),
+// or at once unless `wait`.
+ControllerClient::Timeout TimeoutOf(bool wait, DurationMs timeout);
+
+// Makes the call and shows it.
+ExitCode FollowRollback(ControllerClient& client, const v1::RollbackRequest& request,
+                        Session& session);
 
 }  // namespace sluice::sluicectl

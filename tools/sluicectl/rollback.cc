@@ -2,19 +2,19 @@
 #include <memory>
 
 #include "tools/sluicectl/release.h"
+#include "tools/sluicectl/strategy_flags.h"
 #include "tools/sluicectl/verbs.h"
 
 namespace sluice::sluicectl {
 namespace {
-
-constexpr uint64_t kTimeoutMs = 60'000;
 
 struct Options {
   uint64_t to = 0;
   bool wait = false;
   std::string message;
   bool partial = false;
-  DurationMs timeout{kTimeoutMs};
+  DurationMs timeout;
+  StrategyFlags strategy;
 };
 
 ExitCode Run(const Options& options, Session& session) {
@@ -28,15 +28,9 @@ ExitCode Run(const Options& options, Session& session) {
   request.set_partial(options.partial);
   request.set_timeout_ms(static_cast<uint32_t>(options.timeout.value));
 
-  ReleaseView view(session, {.wait = options.wait});
-  StreamHandler<v1::ApplyProgress> handler;
-  handler.on_message = [&view](const v1::ApplyProgress& progress) {
-    view.OnProgress(progress);
-    return true;
-  };
-  handler.on_tick = [&view] { view.OnTick(); };
-  return view.Finish(
-      client->Rollback(request, std::chrono::milliseconds(options.timeout.value), handler));
+  *request.mutable_strategy() = ChoiceOf(options.strategy);
+  request.set_force(options.strategy.force);
+  return FollowRollback(*client, request, session);
 }
 
 }  // namespace
@@ -54,7 +48,9 @@ Command RollbackCommand() {
       {"-m,--message", "TEXT", "Why, for the history", &options->message},
       {"--partial", "", "Release to the nodes that can take it even if others reject it",
        &options->partial},
-      {"--timeout", "DURATION", "Give up waiting after this (default 60s)", &options->timeout}};
+      {"--timeout", "DURATION", "Give up waiting after this (default 60s; in waves: never)",
+       &options->timeout}};
+  for (Flag& flag : StrategyFlagsOf(&options->strategy)) command.flags.push_back(std::move(flag));
   command.run = [options](Session& session) { return Run(*options, session); };
   return command;
 }

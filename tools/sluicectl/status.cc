@@ -8,6 +8,7 @@
 #include "tools/sluicectl/format.h"
 #include "tools/sluicectl/node_table.h"
 #include "tools/sluicectl/problem_text.h"
+#include "tools/sluicectl/rollout_text.h"
 #include "tools/sluicectl/show.h"
 #include "tools/sluicectl/verbs.h"
 
@@ -43,6 +44,15 @@ void AddNodeCounts(Text* text, const v1::FleetStatus& status) {
     first = false;
   }
   text->Add(first ? "" : ")").EndLine();
+}
+
+void AddRollout(Text* text, const v1::Rollout& rollout) {
+  if (rollout.waves_size() == 0) return;
+  text->AddPadded("Rollout:", kLabelColumns, Style::kBold);
+  text->Add(fmt::format("version {}: ", rollout.version().revision()));
+  text->Add(RolloutSummary(rollout), RolloutStyle(rollout.state()));
+  if (!rollout.reason().empty()) text->Add(": ").Add(rollout.reason());
+  text->Add("; 'sluicectl rollout status' has the figures").EndLine();
 }
 
 void AddSource(Text* text, const v1::SourceStatus& source, int64_t now) {
@@ -82,6 +92,7 @@ void AddRejections(Text* text, const v1::FleetStatus& status) {
 Text StatusText(const v1::FleetStatus& status, int64_t now, bool wide) {
   Text text;
   AddVersion(&text, status, now);
+  AddRollout(&text, status.rollout());
   AddNodeCounts(&text, status);
   AddSource(&text, status.source(), now);
   text.AddPadded("Controller:", kLabelColumns, Style::kBold);

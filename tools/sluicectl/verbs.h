@@ -16,6 +16,7 @@ Command GetCommand();
 Command HistoryCommand();
 Command NodeCommand();
 Command RollbackCommand();
+Command RolloutCommand();
 Command StatusCommand();
 Command ValidateCommand();
 Command VersionCommand();

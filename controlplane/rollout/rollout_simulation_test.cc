@@ -1,0 +1,397 @@
+// Hundreds of nodes, a clock that is moved by hand, and rollouts one after the other while nodes
+// are lost, slow, lying, flapping and crashing, and the controller dies at any step. The real
+// fleet, protocol and waves; of the nodes only what the protocol sees.
+//
+// SLUICE_SEED=N replays one seed.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "common/base/random.h"
+#include "controlplane/publish/fleet.h"
+#include "controlplane/publish/testing_resources.h"
+#include "controlplane/rollout/waves.h"
+#include "controlplane/yaml/draft.h"
+
+namespace sluice::rollout {
+namespace {
+
+using publish::Fleet;
+using publish::RolloutPhase;
+using publish::SharedMessage;
+
+constexpr int64_t kStepMs = 500;
+constexpr int64_t kReportMs = 1000;
+constexpr int kSteps = 240;         // Two minutes of misbehaviour.
+constexpr uint64_t kRequests = 10;  // Served by each node in a step.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kSeeds = 200;
+#else
+constexpr int kSeeds = 3000;
+#endif
+
+struct Content {
+  publish::SharedResources resources;
+  bool poisoned = false;  // Half of what is served with it fails.
+};
+
+struct Node {
+  std::string id;
+  int boot = 1;
+  uint64_t stream = 0;
+  v1::Version version;
+  std::string prepared;
+  publish::Traffic counters;
+  std::deque<SharedMessage> inbox;
+  int64_t silent_until_ms = 0;
+  bool slow = false;  // Reads every third step only.
+  bool liar = false;  // Says it is effective, and serves on what it had; its reports tell.
+  std::set<std::string> refuses;
+
+  std::string boot_id() const { return fmt::format("{}-{}", id, boot); }
+};
+
+class Simulation {
+ public:
+  explicit Simulation(uint64_t seed) : random_(seed) {
+    const uint64_t many = random_.Below(20) == 0 ? 300 : 30;
+    nodes_.resize(3 + random_.Below(many));
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      nodes_[i].id = fmt::format("n{:03}", i);
+      nodes_[i].slow = random_.Below(10) == 0;
+    }
+    StartController();
+    for (Node& node : nodes_) Connect(node);
+    NewVersion(/*at_once=*/true);
+  }
+
+  void Run() {
+    for (int i = 0; i < kSteps && !::testing::Test::HasFailure(); ++i) {
+      Misbehave();
+      if (random_.Below(40) == 0) KillController();
+      if (!rolling() && random_.Below(8) == 0) NewVersion(false);
+      if (rolling() && random_.Below(60) == 0) NewVersion(false);  // Takes its place.
+      Step();
+    }
+    Heal();
+    CheckEnd();
+  }
+
+ private:
+  // --- The controller: what RolloutRunner and Controller do, with a store that is two strings.
+
+  void StartController() {
+    fleet_.emplace(
+        publish::FleetOptions{.prepare_timeout_ms = 3000, .report_interval_ms = kReportMs},
+        [](const std::string&) { return nullptr; },
+        [this](uint64_t stream, SharedMessage message) { OnSent(stream, std::move(message)); });
+    for (const Node& node : nodes_) {
+      fleet_->Remember(node.id, publish::testing::HelloOf(node.id, node.boot_id()), now_ms_);
+    }
+    if (released_.revision() > 0) {
+      fleet_->SetReleased(released_, contents_.at(released_.root()).resources);
+    }
+    waves_.reset();
+    v1::Rollout record;
+    record.ParseFromString(stored_);
+    if (!IsActive(record.state())) return;
+    waves_.emplace(record, Time());
+    fleet_->SetCandidate(record.version(), contents_.at(record.version().root()).resources,
+                         AudienceOf());
+  }
+  void KillController() {
+    for (Node& node : nodes_) {
+      node.stream = 0;
+      node.inbox.clear();
+    }
+    streams_.clear();
+    StartController();
+  }
+  bool rolling() const { return waves_ && waves_->active(); }
+  Now Time() const { return {now_ms_, now_ms_}; }
+  Fleet::Audience AudienceOf() const {
+    const std::vector<std::string> reach = waves_->reach();
+    return {reach.begin(), reach.end()};
+  }
+
+  void NewVersion(bool at_once) {
+    if (fleet_->rollout().active()) return;
+    at_once |= released_.revision() == 0;  // There is nothing to go back to.
+    auto resources = publish::testing::ResourcesOf(fmt::format("word{}", ++revision_), 1);
+    publish::RolloutRequest request;
+    request.version = publish::testing::VersionOf(revision_, *resources);
+    request.resources = resources;
+    contents_[request.version.root()] = {resources, !at_once && random_.Below(3) == 0};
+    at_once_ = at_once;
+    fleet_->StartRollout(std::move(request), now_ms_);
+    Decide();
+  }
+
+  // What a change does once every node has answered.
+  void Decide() {
+    if (fleet_->rollout().phase() != RolloutPhase::kPrepared) return;
+    const v1::Version version = fleet_->rollout().request().version;
+    if (at_once_) {
+      released_ = version;
+      fleet_->Release(now_ms_);
+      return;
+    }
+    v1::Rollout record;
+    *record.mutable_version() = version;
+    *record.mutable_stable() = released_;
+    *record.mutable_strategy() = Strategy();
+    waves_.emplace(std::move(record), View(version.root()), Time());
+    Store();
+    fleet_->ReleaseTo(AudienceOf(), now_ms_);
+  }
+  v1::RolloutStrategy Strategy() {
+    v1::RolloutStrategy strategy = yaml::DefaultRollout();
+    strategy.set_bake_ms(4000);
+    strategy.mutable_gates()->set_effective_within_ms(6000);
+    strategy.mutable_gates()->set_requests_min(40);
+    strategy.mutable_gates()->set_requests_wait_ms(8000);
+    strategy.set_pause_on_failure(random_.Below(8) == 0);
+    return strategy;
+  }
+  std::vector<publish::NodeView> View(const std::string& root) const {
+    return fleet_->View(root, "", now_ms_);
+  }
+  void Store() { stored_ = waves_->record().SerializeAsString(); }
+
+  void Look() {
+    if (!rolling() || fleet_->rollout().active()) return;
+    const Waves::Decision decision = waves_->Look(View(waves_->record().version().root()), Time());
+    if (decision.changed) Store();
+    if (random_.Below(200) == 0) return KillController();  // Stored, and not carried out.
+    Carry(decision.order);
+  }
+  void Carry(Waves::Order order) {
+    switch (order) {
+      case Waves::Order::kNone:
+        return;
+      case Waves::Order::kWiden:
+        return fleet_->Widen(AudienceOf(), now_ms_);
+      case Waves::Order::kComplete:
+        released_ = waves_->record().version();
+        return fleet_->PromoteCandidate(now_ms_);
+      case Waves::Order::kTakeBack:
+        return fleet_->WithdrawCandidate(now_ms_);
+    }
+  }
+
+  // --- The wire.
+
+  Node* Find(uint64_t stream) {
+    const auto found = streams_.find(stream);
+    return found == streams_.end() ? nullptr : found->second;
+  }
+  void OnSent(uint64_t stream, SharedMessage message) {
+    if (Node* node = Find(stream); node != nullptr) node->inbox.push_back(std::move(message));
+  }
+  void Connect(Node& node) {
+    streams_.erase(node.stream);
+    node.stream = ++last_stream_;
+    node.inbox.clear();
+    node.prepared.clear();
+    streams_[node.stream] = &node;
+    const auto hello = publish::testing::HelloOf(node.id, node.boot_id(), node.version);
+    ASSERT_TRUE(fleet_->OnHello(node.stream, hello, "peer", now_ms_, now_ms_).status.ok());
+  }
+  void Disconnect(Node& node) {
+    if (node.stream == 0) return;
+    const uint64_t stream = node.stream;
+    streams_.erase(stream);
+    node.stream = 0;
+    node.inbox.clear();
+    fleet_->OnDisconnect(stream, "gone", now_ms_);
+    Decide();
+  }
+  void Say(const Node& node, const v1::ProxyMessage& message) {
+    fleet_->OnMessage(node.stream, message, now_ms_, now_ms_);
+    Decide();
+  }
+
+  // --- The nodes.
+
+  void Read(Node& node) {
+    while (!node.inbox.empty() && node.stream != 0) {
+      v1::ControllerMessage message;
+      ASSERT_TRUE(message.ParseFromString(node.inbox.front()->bytes));
+      node.inbox.pop_front();
+      v1::ProxyMessage answer;
+      if (message.has_prepare()) {
+        const std::string& root = message.prepare().root();
+        if (node.refuses.contains(root)) {
+          answer.mutable_rejected()->set_root(root);
+          answer.mutable_rejected()->add_errors()->set_message("cannot");
+        } else {
+          node.prepared = root;
+          answer.mutable_prepared()->set_root(root);
+        }
+        Say(node, answer);
+      } else if (message.has_commit()) {
+        Commit(node, message.commit().version());
+      }
+    }
+  }
+  void Commit(Node& node, const v1::Version& version) {
+    CheckCommit(node, version);
+    v1::ProxyMessage answer;
+    if (node.prepared != version.root() && node.version.root() != version.root()) {
+      answer.mutable_resync()->set_expected_root(version.root());
+      return Say(node, answer);
+    }
+    if (!node.liar) node.version = version;
+    *answer.mutable_effective()->mutable_version() = version;
+    Say(node, answer);
+  }
+  void Serve(Node& node) {
+    publish::Traffic served;
+    served.requests = kRequests;
+    if (contents_[node.version.root()].poisoned) served.errors = kRequests / 2;
+    for (size_t i = 3; i < served.buckets.size(); ++i) served.buckets[i] = kRequests;
+    node.counters += served;
+  }
+  void Report(Node& node) {
+    v1::ProxyMessage message;
+    v1::Report& report = *message.mutable_report();
+    *report.mutable_current() = node.version;
+    report.set_requests_total(node.counters.requests);
+    for (int i = 0; i < 5; ++i) {
+      report.add_responses_by_class(i == 4   ? node.counters.errors
+                                    : i == 1 ? node.counters.requests - node.counters.errors
+                                             : 0);
+    }
+    for (const uint64_t count : node.counters.buckets) report.add_latency_buckets(count);
+    Say(node, message);
+  }
+
+  void Step() {
+    now_ms_ += kStepMs;
+    ++step_;
+    for (Node& node : nodes_) {
+      if (node.version.revision() > 0) Serve(node);
+      if (node.stream == 0 || node.silent_until_ms > now_ms_) continue;
+      if (!node.slow || step_ % 3 == 0) Read(node);
+      if (node.stream != 0 && step_ % 2 == 0) Report(node);
+    }
+    fleet_->Tick(now_ms_);
+    Decide();
+    Look();
+    CheckReach();
+  }
+
+  void Misbehave() {
+    Node& node = nodes_[random_.Below(nodes_.size())];
+    switch (random_.Below(12)) {
+      case 0:
+        return Disconnect(node);
+      case 1:  // Crashes, with or without its disk.
+        Disconnect(node);
+        ++node.boot;
+        node.counters = {};
+        node.refuses.clear();
+        node.liar = false;
+        if (random_.Below(3) == 0) node.version.Clear();
+        return;
+      case 2:
+        node.silent_until_ms = now_ms_ + static_cast<int64_t>(random_.Below(15'000));
+        return;
+      case 3:
+        if (fleet_->rollout().active()) node.refuses.insert(fleet_->rollout().root());
+        return;
+      case 4:
+        node.liar = random_.Below(4) == 0;
+        return;
+      default:  // Comes back; a stream that is there is doubled now and then.
+        if (node.stream == 0 || random_.Below(10) == 0) Connect(node);
+        return;
+    }
+  }
+
+  void Heal() {
+    for (Node& node : nodes_) {
+      node.silent_until_ms = 0;
+      node.liar = false;
+      node.slow = false;
+      if (node.stream == 0) Connect(node);
+    }
+    for (int i = 0; i < 400; ++i) {
+      for (Node& node : nodes_) {
+        if (node.stream == 0) Connect(node);  // After a controller's death.
+      }
+      Step();
+      if (rolling() && waves_->record().state() == v1::Rollout::PAUSED) {
+        waves_->End(v1::Rollout::ABORTED, "by an operator", Time());
+        Store();
+        Carry(Waves::Order::kTakeBack);
+      }
+      if (!rolling() && !fleet_->rollout().active() && i > 40) break;
+    }
+    for (int i = 0; i < 10; ++i) Step();
+  }
+
+  // --- What must always hold.
+
+  // A commit is for what was released, or for a node that the rollout has reached.
+  void CheckCommit(const Node& node, const v1::Version& version) {
+    if (version.root() == fleet_->released().root()) return;
+    ever_had_[version.root()].insert(node.id);
+    // It may have been taken back since this was sent; then the node is told next.
+    if (!rolling() || version.root() != waves_->record().version().root()) return;
+    EXPECT_TRUE(AudienceOf().contains(node.id)) << node.id << " is beyond its wave";
+  }
+  // Poison stays in its first wave.
+  void CheckReach() {
+    if (!waves_) return;
+    const v1::Rollout& record = waves_->record();
+    if (!contents_[record.version().root()].poisoned) return;
+    EXPECT_EQ(record.wave(), 0u) << "poison went past wave one: " << record.DebugString();
+    EXPECT_NE(record.state(), v1::Rollout::COMPLETED);
+    const auto& first = record.waves(0).node_ids();
+    for (const std::string& id : ever_had_[record.version().root()]) {
+      EXPECT_NE(std::find(first.begin(), first.end(), id), first.end()) << id;
+    }
+  }
+  void CheckEnd() {
+    EXPECT_FALSE(rolling());
+    for (const Node& node : nodes_) {
+      if (node.refuses.contains(released_.root())) continue;
+      EXPECT_EQ(node.version.revision(), released_.revision()) << node.id;
+    }
+    EXPECT_FALSE(contents_[released_.root()].poisoned);
+  }
+
+  base::Random random_;
+  int64_t now_ms_ = 1000;
+  int step_ = 0;
+  uint64_t last_stream_ = 0, revision_ = 0;
+  bool at_once_ = false;
+  std::vector<Node> nodes_;
+  std::unordered_map<uint64_t, Node*> streams_;
+  std::unordered_map<std::string, Content> contents_;                // By root.
+  std::unordered_map<std::string, std::set<std::string>> ever_had_;  // Committed, by root.
+  v1::Version released_;                                             // Stored.
+  std::string stored_;                                               // The newest rollout.
+  std::optional<Fleet> fleet_;
+  std::optional<Waves> waves_;
+};
+
+TEST(RolloutSimulationTest, TheRulesHoldWhateverHappens) {
+  const char* given = getenv("SLUICE_SEED");
+  const uint64_t first = given != nullptr ? strtoull(given, nullptr, 10) : base::RandomSeed();
+  const int rounds = given != nullptr ? 1 : kSeeds;
+  for (int round = 0; round < rounds && !HasFailure(); ++round) {
+    const uint64_t seed = first + static_cast<uint64_t>(round);
+    SCOPED_TRACE(fmt::format("SLUICE_SEED={}", seed));
+    Simulation(seed).Run();
+  }
+}
+
+}  // namespace
+}  // namespace sluice::rollout

@@ -1,0 +1,36 @@
+#include "tools/sluicectl/strategy_flags.h"
+
+#include <algorithm>
+
+namespace sluice::sluicectl {
+
+std::vector<Flag> StrategyFlagsOf(StrategyFlags* flags) {
+  return {{"--strategy",
+           "HOW",
+           "waves: node by node, judged by live traffic (those of the document's rollout, or 1, "
+           "10%, 50%, all); all-at-once: everywhere as soon as all have prepared",
+           &flags->kind,
+           {"waves", "all-at-once"}},
+          {"--waves", "LIST", "Waves in place of the configured ones, such as 1,10%,50%",
+           &flags->waves},
+          {"--bake", "DURATION",
+           "How long each wave serves before the next, in place of the "
+           "configured time",
+           &flags->bake},
+          {"--force", "", "Also content that was taken back before", &flags->force}};
+}
+
+v1::StrategyChoice ChoiceOf(const StrategyFlags& flags) {
+  v1::StrategyChoice choice;
+  if (flags.kind == "waves") choice.set_kind(v1::StrategyChoice::WAVES);
+  if (flags.kind == "all-at-once") choice.set_kind(v1::StrategyChoice::ALL_AT_ONCE);
+  if (flags.bake.value > 0) choice.set_bake_ms(static_cast<uint32_t>(flags.bake.value));
+  for (size_t start = 0; start < flags.waves.size();) {
+    const size_t comma = std::min(flags.waves.find(',', start), flags.waves.size());
+    choice.add_waves(flags.waves.substr(start, comma - start));
+    start = comma + 1;
+  }
+  return choice;
+}
+
+}  // namespace sluice::sluicectl

@@ -44,7 +44,7 @@ def new_connections(host, port, **options):
     return Worker(step)
 
 
-class _H2Client(h2_client.Client):
+class H2Client(h2_client.Client):
     """python3-h2 takes GOAWAY for the end of everything; here streams under way go on, as RFC 9113
     section 6.8 has it: the frame is noted and kept from the library."""
     leaving = False
@@ -79,7 +79,7 @@ def http2(host, port, **options):
 
     def step():
         if not held:
-            held.append(_H2Client(host, port, **options))
+            held.append(H2Client(host, port, **options))
         client = held[0]
         response = client.ask("/", method="GET")
         if response.status != 200 or response.reset is not None:

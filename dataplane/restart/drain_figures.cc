@@ -115,6 +115,8 @@ uint32_t DrainingPredecessors::connections() const {
 
 void DrainingPredecessors::AddTo(v1::Report* report) const {
   report->set_downstream_connections(report->downstream_connections() + connections());
+  report->set_draining_processes(static_cast<uint32_t>(processes()));
+  report->set_draining_connections(connections());
   report->set_requests_total(report->requests_total() + sum_.requests());
   Add(sum_.responses_by_class(), report->mutable_responses_by_class());
   Add(sum_.latency_buckets(), report->mutable_latency_buckets());

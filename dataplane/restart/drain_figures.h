@@ -62,7 +62,8 @@ class DrainingPredecessors {
 
   size_t processes() const { return followed_.size(); }
   uint32_t connections() const;
-  // Adds what they did since they were followed to the same figures of this process.
+  // Adds what they did since they were followed to the same figures of this process, and says how
+  // many they are.
   void AddTo(v1::Report* report) const;
 
  private:

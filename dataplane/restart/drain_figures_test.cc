@@ -55,6 +55,8 @@ TEST_F(DrainFiguresTest, WhatTheDrainDoesIsAddedAndNothingFromBefore) {
   Poll();
   EXPECT_EQ(Added(predecessors_).requests_total(), 1000u);
   EXPECT_EQ(Added(predecessors_).downstream_connections(), 15u);
+  EXPECT_EQ(Added(predecessors_).draining_processes(), 1u);
+  EXPECT_EQ(Added(predecessors_).draining_connections(), 5u);
   Count(3);
   totals_.set_connections(4);
   teller->Tell();
@@ -74,7 +76,7 @@ TEST_F(DrainFiguresTest, WhatTheDrainDoesIsAddedAndNothingFromBefore) {
   teller->Tell();
   teller.reset();
   Poll();
-  EXPECT_EQ(predecessors_.processes(), 0u);
+  EXPECT_EQ(Added(predecessors_).draining_processes(), 0u);
   EXPECT_EQ(Added(predecessors_).requests_total(), 1006u);
   EXPECT_EQ(Added(predecessors_).downstream_connections(), 10u);
 }

@@ -164,6 +164,9 @@ class HotRestartTest(restarts.HotRestarts, rig.FleetTest):
         first, _ = self.restart()
         self.wait_reported(2, 0)
         self.assertEqual(self.draining(), (1, 2))
+        report = rig.pick(self.rig.ctl.node("node-1"), "report")
+        self.assertEqual((int(rig.pick(report, "draining_processes")),
+                          int(rig.pick(report, "draining_connections"))), (1, 2))
         self.held.connections[-1].send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nheld")
         self.assertEqual(client.response().status, 200)
         self.wait_reported(1, 1)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
@@ -41,11 +42,15 @@ absl::StatusOr<restart::Handover> HotRestartHost::BeginHandover() {
   for (auto& [address, fd] : parts_.admin.CopySockets()) {
     add(v1::HandoverSocket::KIND_ADMIN, address, std::move(fd));
   }
+  for (base::UniqueFd& channel : parts_.predecessors.CopyChannels()) {
+    add(v1::HandoverSocket::KIND_DRAINING, "", std::move(channel));
+  }
   if (!whole) {
     return absl::ResourceExhaustedError(
         "the running proxy has no descriptors left to hand its sockets over: raise its limit "
         "(LimitNOFILE, ulimit -n) or try again with fewer connections");
   }
+  handover.healths = Healths();
   parts_.activator.WaitUntilStored();
   if (parts_.client != nullptr) parts_.client->SetPaused(true);
   return handover;
@@ -61,14 +66,23 @@ void HotRestartHost::AbortHandover() {
   if (parts_.client != nullptr) parts_.client->SetPaused(false);
 }
 
+std::vector<v1::HandoverHealth> HotRestartHost::Healths() { return parts_.server.health().Save(); }
+
 // The client stays paused: what the controller still says is meant for the successor.
-void HotRestartHost::CompleteHandover() {
+void HotRestartHost::CompleteHandover(restart::HandoverChannel channel) {
+  parts_.predecessors.StopFollowing();
+  teller_ = std::make_unique<restart::DrainTeller>(
+      parts_.context, std::move(channel), [&server = parts_.server] { return server.Figures(); });
   if (parts_.client != nullptr) parts_.client->YieldToSuccessor();
   parts_.activator.Discard();
   parts_.activator.ReleaseCache();
   parts_.cache.reset();
   parts_.admin.Close();
   parts_.on_handed();
+}
+
+void HotRestartHost::TellLast() {
+  if (teller_ != nullptr) teller_->Tell();
 }
 
 void AdoptHandover(restart::Handover& handover, Server* server, admin::AdminServer* admin) {
@@ -81,9 +95,22 @@ void AdoptHandover(restart::Handover& handover, Server* server, admin::AdminServ
       admin_sockets[socket.address] = std::move(socket.fd);
     }
   }
-  handover.sockets.clear();
+  std::erase_if(handover.sockets, [](const restart::HandedSocket& socket) {
+    return socket.kind != v1::HandoverSocket::KIND_DRAINING;
+  });
+  server->AdoptHealths(std::exchange(handover.healths, {}));
   server->AdoptSockets(std::move(traffic));
   admin->AdoptSockets(std::move(admin_sockets));
+}
+
+void FollowPredecessors(restart::Successor& successor, Server* server,
+                        restart::DrainingPredecessors* predecessors) {
+  server->AdoptHealths(std::exchange(successor.handover().healths, {}));
+  for (restart::HandedSocket& draining : successor.handover().sockets) {
+    predecessors->Follow(restart::HandoverChannel(std::move(draining.fd)));
+  }
+  successor.handover().sockets.clear();
+  predecessors->Follow(successor.TakeChannel());
 }
 
 }  // namespace sluice

@@ -108,6 +108,7 @@ int Run(const ProxyOptions& options) {
         options.state_dir));
   }
 
+  restart::DrainingPredecessors draining_predecessors(context);
   control::ControlClient* client_for_health = nullptr;
   Server server(context,
                 {.workers = options.workers,
@@ -126,6 +127,8 @@ int Run(const ProxyOptions& options) {
                   health.set_since_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
                   client_for_health->NotifyHealthChange(health);
                 });
+
+  server.ReportAlso(draining_predecessors);
 
   std::function<web::HttpResponse(const web::HttpRequest&)> answer, answer_metrics;
   admin::AdminServer admin_server(
@@ -146,12 +149,18 @@ int Run(const ProxyOptions& options) {
     return fail(std::string(status.message()));
   }
 
-  bool effective = false;
+  bool prepared = false, effective = false;
+  const auto commit = [&] {
+    activator.Commit(cached->version, [&effective] { effective = true; });
+  };
   if (cached.has_value()) {
     const auto errors = activator.Prepare(cached->resources, cached->version);
     if (errors.empty()) {
       base::LogInfo("serving version {} from {}", cached->version.revision(), options.state_dir);
-      activator.Commit(cached->version, [&effective] { effective = true; });
+      prepared = true;
+      server.WarmUp(commit);
+      // The predecessor has refused, or has gone and nobody serves: it must not wait.
+      if (successor != nullptr) successor->OnEarlyWord(commit);
     } else if (successor != nullptr) {
       return fail(
           fmt::format("{}: {}", errors.front().resource().name(), errors.front().message()));
@@ -183,16 +192,21 @@ int Run(const ProxyOptions& options) {
   bool taking_over = successor != nullptr, ready = false;
   int exit_code = 0;
   std::unique_ptr<restart::Predecessor> predecessor;
-  HotRestartHost host({.node_id = options.node_id,
+  HotRestartHost host({.context = context,
+                       .node_id = options.node_id,
                        .server = server,
                        .admin = admin_server,
                        .activator = activator,
                        .cache = cache,
                        .client = client.get(),
+                       .predecessors = draining_predecessors,
                        .on_handed = [&] {
                          base::LogInfo("handed over to the new process; draining, then ending");
                          handed = true;
-                         server.Shutdown([&context] { context.stop(); });
+                         server.Shutdown([&] {
+                           host.TellLast();
+                           context.stop();
+                         });
                        }});
   const auto begin = [&] {
     admin_server.DropAdopted();
@@ -234,17 +248,16 @@ int Run(const ProxyOptions& options) {
     });
   };
   await_signal();
-  if (successor == nullptr) {
-    begin();
-  } else {
-    // Everything that follows, such as signals and health checks, waits for no more than a moment.
-    while (!effective && !context.stopped()) context.run_one();
-    ready = effective;
-  }
+  // Signals, health checks and the admin server go on meanwhile; a controller would only send anew
+  // what is about to be served.
+  while (prepared && !effective && !context.stopped()) context.run_one();
+  ready = effective && successor != nullptr;
+  if (successor == nullptr && !ending) begin();
   if (ready) {
     successor->Ready([&](const absl::Status& status) {
       taking_over = false;
       if (status.ok()) {
+        FollowPredecessors(*successor, &server, &draining_predecessors);
         server.BeginAccepting();
         base::LogInfo("took over from the running proxy");
         begin();

@@ -106,6 +106,7 @@ std::vector<v1::ResourceError> Server::Prepare(config::ParsedSnapshot parsed,
                                     .ticket_keys = ticket_keys_,
                                     .previous = workers_->current()};
   auto runtime = runtime::BuildRuntime(build, parsed, version, &errors);
+  health_.ForgetRestored();
   if (runtime != nullptr) errors = workers_->PrepareSockets(*runtime);
   if (errors.empty()) {
     prepared_ = std::move(runtime);

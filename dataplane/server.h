@@ -13,6 +13,7 @@
 
 #include "dataplane/control/dataplane.h"
 #include "dataplane/overload/overload_monitor.h"
+#include "dataplane/restart/drain_figures.h"
 #include "dataplane/runtime/runtime_builder.h"
 #include "dataplane/upstream/warm_up.h"
 #include "dataplane/worker/worker_set.h"
@@ -49,8 +50,16 @@ class Server final : public control::Dataplane {
 
   // For a hot restart: see worker::WorkerSet. AdoptSockets before the first Prepare.
   void AdoptSockets(worker::WorkerSet::SocketsByAddress sockets) { adopted_ = std::move(sockets); }
+  // Before the first Prepare all that is known; later only ejections are taken over.
+  void AdoptHealths(const std::vector<v1::HandoverHealth>& known) { health_.Restore(known); }
   void BeginAccepting() { workers_->BeginAccepting(); }
   std::vector<worker::BoundSocket> CopySockets();
+  // Of this process, since its start.
+  v1::HandoverFigures Figures() const;
+  // Whose figures reports include. Outlives the server.
+  void ReportAlso(const restart::DrainingPredecessors& predecessors) {
+    predecessors_ = &predecessors;
+  }
 
   // SIGHUP.
   void ReopenLogs();
@@ -89,6 +98,7 @@ class Server final : public control::Dataplane {
   upstream::WarmUp warm_up_;
   std::unique_ptr<worker::WorkerSet> workers_;                  // Null until their number is known.
   std::optional<worker::WorkerSet::SocketsByAddress> adopted_;  // Until the first Prepare.
+  const restart::DrainingPredecessors* predecessors_ = nullptr;  // None.
   std::shared_ptr<const runtime::RuntimeConfig> prepared_;
   std::vector<v1::CertificateStatus> prepared_certificates_, certificates_;
   uint64_t requests_at_commit_ = 0;

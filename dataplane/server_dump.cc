@@ -43,6 +43,19 @@ void Server::FillReport(v1::Report* report) const {
   for (const v1::CertificateStatus& certificate : certificates_) {
     *report->add_certificates() = certificate;
   }
+  if (predecessors_ != nullptr) predecessors_->AddTo(report);
+}
+
+v1::HandoverFigures Server::Figures() const {
+  const observe::Totals totals = registry_.Sum();
+  v1::HandoverFigures figures;
+  figures.set_connections(workers_ == nullptr ? 0 : workers_->open_connections());
+  figures.set_requests(totals.requests);
+  for (const uint64_t count : totals.responses_by_class) figures.add_responses_by_class(count);
+  for (const uint64_t count : totals.latency_cumulative) figures.add_latency_buckets(count);
+  figures.set_bytes_received(totals.bytes_received);
+  figures.set_bytes_sent(totals.bytes_sent);
+  return figures;
 }
 
 json Server::DumpClusters() const {
@@ -111,12 +124,16 @@ json Server::DumpStats() const {
                       {"request_body_bytes", sums.request_body_bytes},
                       {"response_body_bytes", sums.response_body_bytes}});
   });
+  const bool follows = predecessors_ != nullptr;
   return {{"requests_total", totals.requests},
           {"connections", workers_ == nullptr ? 0 : workers_->open_connections()},
           {"bytes_received", totals.bytes_received},
           {"bytes_sent", totals.bytes_sent},
           {"workers", workers_ == nullptr ? 0 : workers_->size()},
           {"draining", draining()},
+          {"draining_predecessors",
+           {{"processes", follows ? predecessors_->processes() : 0},
+            {"connections", follows ? predecessors_->connections() : 0}}},
           {"effective_since_unix_ms", effective_since_unix_ms_},
           {"access_log_dropped", access_log_dropped()},
           {"routes", std::move(routes)}};

@@ -11,7 +11,7 @@
 namespace sluice::restart {
 
 // Raised whenever a message changes its meaning; processes that differ refuse each other.
-constexpr uint32_t kHandoverProtocol = 1;
+constexpr uint32_t kHandoverProtocol = 2;
 constexpr std::string_view kHandoverSocketName = "handover.sock";  // In the state directory.
 
 struct HandedSocket {
@@ -25,6 +25,7 @@ struct Handover {
   v1::Version version;
   base::UniqueFd state_lock;
   std::vector<HandedSocket> sockets;
+  std::vector<v1::HandoverHealth> healths;
 };
 
 }  // namespace sluice::restart

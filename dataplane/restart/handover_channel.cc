@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ absl::Status HandoverChannel::CheckPeer() const {
 }
 
 void HandoverChannel::SetTimeout(std::chrono::milliseconds timeout) {
+  timeout_ = timeout;
   const timeval value{.tv_sec = timeout.count() / 1000, .tv_usec = timeout.count() % 1000 * 1000};
   setsockopt(fd(), SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);
   setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value);
@@ -77,7 +79,11 @@ absl::Status HandoverChannel::Send(v1::HandoverMessage message, const std::vecto
     std::memcpy(CMSG_DATA(rights), fds.data(), fds.size() * sizeof(int));
   }
   while (sendmsg(fd(), &header, MSG_NOSIGNAL) < 0) {
-    if (errno != EINTR) return absl::UnavailableError(base::ErrnoStatus(errno, "send").message());
+    if (errno == EINTR) continue;
+    // Who waits for a copy of the descriptor to be readable has made this one non-blocking, too.
+    pollfd writable{.fd = fd(), .events = POLLOUT, .revents = 0};
+    if (errno == EAGAIN && poll(&writable, 1, static_cast<int>(timeout_.count())) > 0) continue;
+    return absl::UnavailableError(base::ErrnoStatus(errno, "send").message());
   }
   return absl::OkStatus();
 }

@@ -44,6 +44,7 @@ class HandoverChannel {
 
  private:
   base::UniqueFd socket_;
+  std::chrono::milliseconds timeout_{0};
 };
 
 // A path below `directory` that fits into a socket address however long the directory's is;

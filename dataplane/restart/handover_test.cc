@@ -33,6 +33,7 @@ class FakeHost final : public HandoverHost {
       handover.sockets.push_back(
           {v1::HandoverSocket::KIND_TRAFFIC, "127.0.0.1:" + std::to_string(1000 + i), Null()});
     }
+    handover.healths = healths;
     return handover;
   }
   absl::Status CheckHandover(const std::string& root) override {
@@ -40,7 +41,11 @@ class FakeHost final : public HandoverHost {
     return check;
   }
   void AbortHandover() override { ++aborted; }
-  void CompleteHandover() override { ++completed; }
+  std::vector<v1::HandoverHealth> Healths() override { return healths; }
+  void CompleteHandover(HandoverChannel channel) override {
+    ++completed;
+    drain = std::make_unique<HandoverChannel>(std::move(channel));
+  }
 
   static base::UniqueFd Null() { return base::UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
@@ -48,6 +53,8 @@ class FakeHost final : public HandoverHost {
   absl::Status refusal, check;
   std::string checked;
   int begun = 0, aborted = 0, completed = 0;
+  std::vector<v1::HandoverHealth> healths;
+  std::unique_ptr<HandoverChannel> drain;
 };
 
 class HandoverTest : public ::testing::Test {
@@ -76,6 +83,13 @@ class HandoverTest : public ::testing::Test {
     RunUntil([&] { return done.load(); });
     asking.join();
     return asked;
+  }
+  // What the predecessor answers to "ready".
+  absl::Status Ready(Successor& successor) {
+    std::optional<absl::Status> done;
+    successor.Ready([&](const absl::Status& status) { done = status; });
+    RunUntil([&] { return done.has_value(); });
+    return *done;
   }
   template <typename Condition>
   void RunUntil(Condition condition) {
@@ -141,6 +155,82 @@ TEST_F(HandoverTest, EverythingIsHandedOverThenTheOldOneLetsGo) {
   EXPECT_EQ(host_.aborted, 0);
   // It takes nobody else: the next one is its successor's business.
   EXPECT_TRUE(absl::IsNotFound(Ask().status()));
+}
+
+TEST_F(HandoverTest, HealthsAreHandedOverWholeAndEjectionsOnceMore) {
+  for (int i = 0; i < 3000; ++i) {  // More than a message holds.
+    v1::HandoverHealth& health = host_.healths.emplace_back();
+    health.set_key("endpoint " + std::to_string(i));
+    health.set_reason(std::string(100, 'r'));
+  }
+  host_.healths[0].set_reason(std::string(100'000, 'x'));  // Alone it would fit into none.
+  auto successor = Ask();
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  std::vector<v1::HandoverHealth>& handed = (*successor)->handover().healths;
+  ASSERT_EQ(handed.size(), 3000u);
+  EXPECT_EQ(handed[0].reason(), "");
+  EXPECT_EQ(handed[2999].key(), "endpoint 2999");
+  EXPECT_EQ(handed[2999].reason(), std::string(100, 'r'));
+  // While the new one makes itself ready.
+  host_.healths[17].set_ejected_until_unix_ms(12345);
+  EXPECT_TRUE(Ready(**successor).ok());
+  ASSERT_EQ(handed.size(), 1u);
+  EXPECT_EQ(handed[0].key(), "endpoint 17");
+  EXPECT_EQ(handed[0].ejected_until_unix_ms(), 12345);
+}
+
+TEST_F(HandoverTest, AfterwardsTheChannelIsTheDrainsOwn) {
+  auto successor = Ask();
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  ASSERT_TRUE(Ready(**successor).ok());
+  HandoverChannel channel = (*successor)->TakeChannel();
+  v1::HandoverMessage message;
+  message.mutable_figures()->set_requests(7);
+  ASSERT_TRUE(host_.drain->Send(message).ok());
+  const auto received = channel.Receive(true);
+  ASSERT_TRUE(received.ok()) << received.status();
+  EXPECT_EQ(received->message.figures().requests(), 7u);
+}
+
+// Its nodes are being checked, say: nothing is called off as long as it is within the time.
+TEST_F(HandoverTest, ASuccessorThatTakesItsTimeIsWaitedFor) {
+  auto successor = Ask();
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  bool early = false;
+  (*successor)->OnEarlyWord([&] { early = true; });
+  for (int i = 0; i < 1000; ++i) {
+    context_.restart();
+    context_.poll();
+    successors_.restart();
+    successors_.poll();
+  }
+  EXPECT_FALSE(early);
+  EXPECT_EQ(host_.aborted, 0);
+  EXPECT_TRUE(Ready(**successor).ok());
+  EXPECT_EQ(host_.completed, 1);
+}
+
+TEST_F(HandoverTest, ASuccessorThatTakesTooLongIsRefusedAndHearsItAtOnce) {
+  predecessor_.reset();
+  predecessor_ = *Predecessor::Open(context_, directory_, host_, std::chrono::milliseconds(50));
+  auto successor = Ask();
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  bool early = false;
+  (*successor)->OnEarlyWord([&] { early = true; });
+  RunUntil([&] { return early; });
+  EXPECT_EQ(host_.aborted, 1);
+  EXPECT_THAT(std::string(Ready(**successor).message()), HasSubstr("was not ready within 0.05 s"));
+  EXPECT_EQ(host_.completed, 0);
+}
+
+TEST_F(HandoverTest, ASuccessorThatWarmsUpHearsThatThePredecessorEnds) {
+  auto successor = Ask();
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  bool early = false;
+  (*successor)->OnEarlyWord([&] { early = true; });
+  predecessor_->Close("the running proxy is ending");
+  RunUntil([&] { return early; });
+  EXPECT_THAT(std::string(Ready(**successor).message()), HasSubstr("is ending"));
 }
 
 TEST_F(HandoverTest, ASuccessorThatGoesAwayChangesNothing) {

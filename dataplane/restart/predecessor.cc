@@ -11,15 +11,22 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 
 namespace sluice::restart {
+
+using std::chrono::milliseconds;
+
 namespace {
 
 // A successor reads at once; one that does not must not hold up the control thread.
-constexpr std::chrono::milliseconds kSendTimeout{2000};
+constexpr milliseconds kSendTimeout{2000};
+// Far from what a message may have, however the next one turns out.
+constexpr size_t kHealthBytesMax = HandoverChannel::kMessageBytesMax / 2;
+constexpr size_t kTextBytesMax = 1024;
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
@@ -49,14 +56,20 @@ Predecessor::Attempt::Attempt(boost::asio::io_context& context, base::UniqueFd s
 
 absl::StatusOr<std::unique_ptr<Predecessor>> Predecessor::Open(boost::asio::io_context& context,
                                                                const std::string& state_dir,
-                                                               HandoverHost& host) {
+                                                               HandoverHost& host,
+                                                               milliseconds ready_timeout) {
   ASSIGN_OR_RETURN(base::UniqueFd listening, ListenAt(state_dir));
-  return std::unique_ptr<Predecessor>(new Predecessor(context, host, std::move(listening)));
+  return std::unique_ptr<Predecessor>(
+      new Predecessor(context, host, std::move(listening), ready_timeout));
 }
 
 Predecessor::Predecessor(boost::asio::io_context& context, HandoverHost& host,
-                         base::UniqueFd listening)
-    : context_(context), host_(host), listening_(context, listening.Release()), deadline_(context) {
+                         base::UniqueFd listening, milliseconds ready_timeout)
+    : context_(context),
+      host_(host),
+      ready_timeout_(ready_timeout),
+      listening_(context, listening.Release()),
+      deadline_(context) {
   AwaitSuccessor();
 }
 
@@ -92,10 +105,12 @@ void Predecessor::OnSuccessor() {
     return;
   }
   attempt_ = std::move(attempt);
-  deadline_.expires_after(kReadyTimeout);
+  deadline_.expires_after(ready_timeout_);
   deadline_.async_wait([this](const boost::system::error_code& error) {
     if (!error && attempt_ != nullptr) {
-      End(fmt::format("the new process was not ready within {} s", kReadyTimeout.count()), true);
+      End(fmt::format("the new process was not ready within {} s",
+                      std::chrono::duration<double>(ready_timeout_).count()),
+          true);
     }
   });
   AwaitMessage();
@@ -132,38 +147,66 @@ absl::Status Predecessor::Handle(const ReceivedMessage& received) {
 }
 
 absl::Status Predecessor::SendOffer() {
-  ASSIGN_OR_RETURN(const Handover handover, host_.BeginHandover());
+  ASSIGN_OR_RETURN(Handover handover, host_.BeginHandover());
   attempt_->offered = true;
   v1::HandoverMessage message;
   message.mutable_offer()->set_node_id(handover.node_id);
   *message.mutable_offer()->mutable_version() = handover.version;
   message.mutable_offer()->set_socket_count(static_cast<uint32_t>(handover.sockets.size()));
+  message.mutable_offer()->set_health_count(static_cast<uint32_t>(handover.healths.size()));
   RETURN_IF_ERROR(attempt_->channel.Send(message, {handover.state_lock.get()}));
-  for (size_t begin = 0; begin < handover.sockets.size(); begin += HandoverChannel::kFdsMax) {
-    const size_t end = std::min(begin + HandoverChannel::kFdsMax, handover.sockets.size());
-    message.Clear();
+  RETURN_IF_ERROR(SendSockets(handover.sockets));
+  return SendHealths(std::move(handover.healths));
+}
+
+absl::Status Predecessor::SendSockets(const std::vector<HandedSocket>& sockets) {
+  for (size_t begin = 0; begin < sockets.size(); begin += HandoverChannel::kFdsMax) {
+    const size_t end = std::min(begin + HandoverChannel::kFdsMax, sockets.size());
+    v1::HandoverMessage message;
     std::vector<int> fds;
     for (size_t i = begin; i < end; ++i) {
       v1::HandoverSocket& socket = *message.mutable_sockets()->add_sockets();
-      socket.set_kind(handover.sockets[i].kind);
-      socket.set_address(handover.sockets[i].address);
-      fds.push_back(handover.sockets[i].fd.get());
+      socket.set_kind(sockets[i].kind);
+      socket.set_address(sockets[i].address);
+      fds.push_back(sockets[i].fd.get());
     }
     RETURN_IF_ERROR(attempt_->channel.Send(message, fds));
   }
   return absl::OkStatus();
 }
 
+absl::Status Predecessor::SendHealths(std::vector<v1::HandoverHealth> healths) {
+  v1::HandoverMessage message;
+  size_t bytes = 0;
+  for (v1::HandoverHealth& health : healths) {
+    for (std::string* text : {health.mutable_reason(), health.mutable_ejection_reason()}) {
+      if (text->size() > kTextBytesMax) text->clear();
+    }
+    bytes += health.ByteSizeLong();
+    *message.mutable_healths()->add_healths() = std::move(health);
+    if (bytes < kHealthBytesMax) continue;
+    RETURN_IF_ERROR(attempt_->channel.Send(std::exchange(message, {})));
+    bytes = 0;
+  }
+  if (bytes == 0) return absl::OkStatus();
+  return attempt_->channel.Send(std::move(message));
+}
+
 absl::Status Predecessor::HandOver(const std::string& root) {
   RETURN_IF_ERROR(host_.CheckHandover(root));
+  // Checks it makes itself; what requests meet it cannot know.
+  std::vector<v1::HandoverHealth> ejected = host_.Healths();
+  std::erase_if(ejected, [](const auto& health) { return health.ejected_until_unix_ms() == 0; });
+  RETURN_IF_ERROR(SendHealths(std::move(ejected)));
   v1::HandoverMessage message;
   message.mutable_go();
   RETURN_IF_ERROR(attempt_->channel.Send(message));
   deadline_.cancel();
+  HandoverChannel channel = std::move(attempt_->channel);
   attempt_.reset();
   boost::system::error_code ignored;
   listening_.close(ignored);
-  host_.CompleteHandover();
+  host_.CompleteHandover(std::move(channel));
   return absl::OkStatus();
 }
 

@@ -28,19 +28,23 @@ class HandoverHost {
   virtual absl::Status CheckHandover(const std::string& root) = 0;
   // The handover is off: everything goes on as before.
   virtual void AbortHandover() = 0;
+  // What Handover::healths would be now; the successor is ready and learns what it has missed.
+  virtual std::vector<v1::HandoverHealth> Healths() = 0;
   // The successor accepts: drain, then end. May destroy the predecessor's surroundings, not itself.
-  virtual void CompleteHandover() = 0;
+  // The successor reads `channel` for as long as this process lives.
+  virtual void CompleteHandover(HandoverChannel channel) = 0;
 };
 
 class Predecessor {
  public:
-  // From the offer until the successor is ready.
+  // From the request until the successor is ready. A warm-up, of 5 s at most, is part of that.
   static constexpr std::chrono::seconds kReadyTimeout{30};
 
   // Puts its socket in the place of any other's. `context` and `host` must outlive it.
-  static absl::StatusOr<std::unique_ptr<Predecessor>> Open(boost::asio::io_context& context,
-                                                           const std::string& state_dir,
-                                                           HandoverHost& host);
+  // `ready_timeout`: see kReadyTimeout.
+  static absl::StatusOr<std::unique_ptr<Predecessor>> Open(
+      boost::asio::io_context& context, const std::string& state_dir, HandoverHost& host,
+      std::chrono::milliseconds ready_timeout = kReadyTimeout);
   ~Predecessor();
   Predecessor(const Predecessor&) = delete;
   Predecessor& operator=(const Predecessor&) = delete;
@@ -51,7 +55,8 @@ class Predecessor {
  private:
   using Descriptor = boost::asio::posix::stream_descriptor;
 
-  Predecessor(boost::asio::io_context& context, HandoverHost& host, base::UniqueFd listening);
+  Predecessor(boost::asio::io_context& context, HandoverHost& host, base::UniqueFd listening,
+              std::chrono::milliseconds ready_timeout);
   void AwaitSuccessor();
   void OnSuccessor();
   void AwaitMessage();
@@ -59,12 +64,15 @@ class Predecessor {
   // An error ends the handover.
   absl::Status Handle(const ReceivedMessage& received);
   absl::Status SendOffer();
+  absl::Status SendSockets(const std::vector<HandedSocket>& sockets);
+  absl::Status SendHealths(std::vector<v1::HandoverHealth> healths);
   absl::Status HandOver(const std::string& root);
   // `tell`: the successor is still there to hear it.
   void End(const std::string& reason, bool tell);
 
   boost::asio::io_context& context_;
   HandoverHost& host_;
+  const std::chrono::milliseconds ready_timeout_;
   Descriptor listening_;
   boost::asio::steady_timer deadline_;
   struct Attempt {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kOfferTimeout{10'000};
 constexpr size_t kSocketsMax = 1 << 20;
+constexpr size_t kHealthsMax = 1 << 20;
 
 absl::StatusOr<base::UniqueFd> ConnectTo(const std::string& state_dir) {
   base::UniqueFd directory;
@@ -71,8 +72,8 @@ absl::Status Successor::ReceiveOffer(const std::string& node_id) {
         fmt::format("the running proxy is node {}, this one would be {}: give --node-id {}",
                     offer.node_id(), node_id, offer.node_id()));
   }
-  if (offer.socket_count() > kSocketsMax) {
-    return absl::InvalidArgumentError("the running proxy offers too many sockets");
+  if (offer.socket_count() > kSocketsMax || offer.health_count() > kHealthsMax) {
+    return absl::InvalidArgumentError("the running proxy offers too much");
   }
   handover_.node_id = offer.node_id();
   handover_.version = offer.version();
@@ -80,6 +81,13 @@ absl::Status Successor::ReceiveOffer(const std::string& node_id) {
   while (handover_.sockets.size() < offer.socket_count()) {
     ASSIGN_OR_RETURN(ReceivedMessage next, channel_.Receive(true));
     RETURN_IF_ERROR(TakeSockets(std::move(next), offer.socket_count()));
+  }
+  while (handover_.healths.size() < offer.health_count()) {
+    ASSIGN_OR_RETURN(ReceivedMessage next, channel_.Receive(true));
+    if (next.message.healths().healths().empty()) {
+      return absl::InvalidArgumentError("the running proxy's healths are not as it announced");
+    }
+    TakeHealths(std::move(next));
   }
   return absl::OkStatus();
 }
@@ -97,12 +105,30 @@ absl::Status Successor::TakeSockets(ReceivedMessage received, size_t count) {
   return absl::OkStatus();
 }
 
+void Successor::TakeHealths(ReceivedMessage received) {
+  for (v1::HandoverHealth& health : *received.message.mutable_healths()->mutable_healths()) {
+    handover_.healths.push_back(std::move(health));
+  }
+}
+
+void Successor::OnEarlyWord(std::function<void()> word) {
+  readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [word = std::move(word)](const boost::system::error_code& error) {
+                         if (!error) word();
+                       });
+}
+
 void Successor::Ready(std::function<void(const absl::Status&)> done) {
   done_ = std::move(done);
+  handover_.healths.clear();
   v1::HandoverMessage message;
   message.mutable_ready()->set_root(handover_.version.root());
   // Should it not arrive, the wait tells why.
   channel_.Send(message).IgnoreError();
+  AwaitAnswer();
+}
+
+void Successor::AwaitAnswer() {
   readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                        [this](const boost::system::error_code& error) {
                          if (!error) OnAnswer();
@@ -110,7 +136,12 @@ void Successor::Ready(std::function<void(const absl::Status&)> done) {
 }
 
 void Successor::OnAnswer() {
-  const auto answer = channel_.Receive(false);
+  auto answer = channel_.Receive(false);
+  if (answer.ok() && answer->message.has_healths() && handover_.healths.size() < kHealthsMax) {
+    TakeHealths(*std::move(answer));
+    AwaitAnswer();
+    return;
+  }
   absl::Status status;
   if (!answer.ok() && !absl::IsUnavailable(answer.status())) {
     status = answer.status();

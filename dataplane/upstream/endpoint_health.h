@@ -9,6 +9,10 @@
 
 #include "common/base/clock.h"
 
+namespace sluice::v1 {
+class HandoverHealth;
+}
+
 namespace sluice::upstream {
 
 class EndpointHealth {
@@ -45,6 +49,14 @@ class EndpointHealth {
   // How many times it was ejected lately; it decides for how long the next time will be. Any
   // thread.
   std::atomic<uint32_t>& ejections() { return ejections_; }
+
+  // What the process that takes this one's place has to know, all but `key` and what the check's
+  // threshold knows. Control thread.
+  void Save(v1::HandoverHealth* to) const;
+  // Begins where another process's has got to. Control thread, before any worker sees it.
+  void Restore(const v1::HandoverHealth& from);
+  // Only what requests have told. Control thread.
+  void RestoreEjection(const v1::HandoverHealth& from);
 
   struct Status {
     bool healthy;  // Usable.

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "common/base/hash.h"
 #include "common/base/random.h"
 #include "dataplane/upstream/cluster_spec.h"
 #include "dataplane/upstream/health_probe.h"
@@ -105,6 +106,18 @@ class Watched : public std::enable_shared_from_this<Watched> {
                 NowUnixMs());
   }
 
+  v1::HandoverHealth Save() const {
+    v1::HandoverHealth saved;
+    health->Save(&saved);
+    threshold_.Save(&saved);
+    return saved;
+  }
+  // Before StartProbing.
+  void Restore(const v1::HandoverHealth& known) {
+    health->Restore(known);
+    threshold_.Restore(known);
+  }
+
   void StartProbing(const HealthMonitor::OnChange& on_change) {
     on_change_ = &on_change;
     WaitUntil(steady_clock::now() + milliseconds(random_.Below(kFirstProbeSpreadMs)));
@@ -162,20 +175,26 @@ struct HealthMonitor::State {
   asio::io_context& context;
   const OnChange on_change;
   std::map<std::string, std::shared_ptr<Watched>> watched;  // By KeyOf().
+  std::map<std::string, v1::HandoverHealth> restored;       // By the hash of KeyOf().
 };
 
 HealthMonitor::HealthMonitor(asio::io_context& context, OnChange on_change)
-    : state_(new State{context, std::move(on_change), {}}) {}
+    : state_(new State{context, std::move(on_change), {}, {}}) {}
 
 HealthMonitor::~HealthMonitor() = default;
 
 std::shared_ptr<EndpointHealth> HealthMonitor::Watch(
     const v1::Cluster& cluster, const v1::Endpoint& endpoint,
     std::shared_ptr<const tls::ClientContext> tls) {
-  const auto [found, is_new] = state_->watched.try_emplace(KeyOf(cluster, endpoint));
+  const std::string key = KeyOf(cluster, endpoint);
+  const auto [found, is_new] = state_->watched.try_emplace(key);
   std::shared_ptr<Watched>& watched = found->second;
   if (is_new) {
     watched = std::make_shared<Watched>(state_->context, cluster, endpoint, base::RandomSeed());
+    if (!state_->restored.empty()) {
+      const auto known = state_->restored.find(base::Sha256(key));
+      if (known != state_->restored.end()) watched->Restore(known->second);
+    }
     if (cluster.has_health_check()) watched->StartProbing(state_->on_change);
   }
   if (tls != nullptr) watched->target.tls = std::move(tls);
@@ -187,6 +206,33 @@ void HealthMonitor::Collect() {
   std::erase_if(state_->watched,
                 [](const auto& entry) { return entry.second->health.use_count() == 1; });
 }
+
+std::vector<v1::HandoverHealth> HealthMonitor::Save() const {
+  std::vector<v1::HandoverHealth> all;
+  all.reserve(state_->watched.size());
+  for (const auto& [key, watched] : state_->watched) {
+    all.push_back(watched->Save());
+    all.back().set_key(base::Sha256(key));
+  }
+  return all;
+}
+
+void HealthMonitor::Restore(const std::vector<v1::HandoverHealth>& known) {
+  if (known.empty()) return;
+  std::map<std::string, EndpointHealth*> watched;
+  for (const auto& [key, endpoint] : state_->watched) {
+    watched.emplace(base::Sha256(key), endpoint->health.get());
+  }
+  for (const v1::HandoverHealth& health : known) {
+    if (const auto found = watched.find(health.key()); found != watched.end()) {
+      found->second->RestoreEjection(health);
+    } else {
+      state_->restored[health.key()] = health;
+    }
+  }
+}
+
+void HealthMonitor::ForgetRestored() { state_->restored.clear(); }
 
 std::vector<HealthMonitor::Entry> HealthMonitor::Snapshot() const {
   std::vector<Entry> entries;

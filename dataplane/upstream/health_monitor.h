@@ -10,6 +10,7 @@
 #include "dataplane/tls/context.h"
 #include "dataplane/upstream/endpoint_health.h"
 #include "sluice/v1/cluster.pb.h"
+#include "sluice/v1/handover.pb.h"
 
 namespace boost::asio {
 class io_context;
@@ -38,6 +39,14 @@ class HealthMonitor {
 
   // Stops probes of objects nobody else holds. Call after a snapshot went.
   void Collect();
+
+  // What is known of every endpoint, for the process that takes this one's place.
+  std::vector<v1::HandoverHealth> Save() const;
+  // What another process has saved. Endpoints that Watch meets anew begin with it where cluster,
+  // address and check are the same, until ForgetRestored; of those that are watched already, only
+  // ejections are taken over.
+  void Restore(const std::vector<v1::HandoverHealth>& known);
+  void ForgetRestored();
 
   struct Entry {
     std::string cluster, address;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "sluice/v1/cluster.pb.h"
+#include "sluice/v1/handover.pb.h"
 
 namespace sluice::upstream {
 
@@ -17,6 +18,17 @@ class HealthThreshold {
         first_decides_(check.initially_unhealthy()) {}
 
   bool healthy() const { return healthy_; }
+
+  // So that another process goes on counting.
+  void Save(v1::HandoverHealth* to) const {
+    to->set_first_pass_decides(first_decides_);
+    to->set_results_in_a_row(in_a_row_);
+  }
+  void Restore(const v1::HandoverHealth& from) {
+    healthy_ = from.healthy();
+    first_decides_ = from.first_pass_decides();
+    in_a_row_ = from.results_in_a_row();
+  }
 
   // The endpoint's health after one more result.
   bool Observe(bool passed) {

@@ -44,7 +44,7 @@ def new_connections(host, port, **options):
     return Worker(step)
 
 
-class _H2Client(h2_client.Client):
+class H2Client(h2_client.Client):
     """python3-h2 takes GOAWAY for the end of everything; here streams under way go on, as RFC 9113
     section 6.8 has it: the frame is noted and kept from the library."""
     leaving = False
@@ -73,17 +73,18 @@ class _H2Client(h2_client.Client):
         return data
 
 
-def http2(host, port, **options):
-    """One connection after the other: a new one only after GOAWAY."""
+def http2(host, port, streams=1, **options):
+    """One connection after the other: a new one only after GOAWAY. So many requests at a time."""
     held = []
 
     def step():
         if not held:
-            held.append(_H2Client(host, port, **options))
+            held.append(H2Client(host, port, **options))
         client = held[0]
-        response = client.ask("/", method="GET")
-        if response.status != 200 or response.reset is not None:
-            raise AssertionError(repr(response))
+        for stream in [client.start("/", method="GET", end=True) for _ in range(streams)]:
+            response = client.finish(stream)
+            if response.status != 200 or response.reset is not None:
+                raise AssertionError(repr(response))
         if client.leaving:
             held.pop().close()
     return Worker(step)

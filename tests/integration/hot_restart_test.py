@@ -13,13 +13,13 @@ import _path  # noqa: F401
 import certs
 import h1
 import load
-import process
+import restarts
 import rig
 import traffic
 import ws_echo
 
 
-class HotRestartTest(rig.FleetTest):
+class HotRestartTest(restarts.HotRestarts, rig.FleetTest):
     @classmethod
     def prepare(cls):
         r = cls.rig
@@ -39,35 +39,6 @@ class HotRestartTest(rig.FleetTest):
                         tls={"enabled": True, "cert_path": cls.certificate.cert,
                              "key_path": cls.certificate.key})]
         r.apply(rig.document(*cls.services, server={"drain_timeout_secs": 20}))
-        cls.generation = 0
-        cls.running = r.proxies[0]
-
-    def successor(self, *args, workers=None, env=None, expect=(0,)):
-        """The same command line, as an operator would give it."""
-        cls = type(self)
-        cls.generation += 1
-        argv = [*self.rig.proxies[0].argv, "--hot-restart", *args]
-        if workers:
-            argv[argv.index("--workers") + 1] = str(workers)
-        new = process.Process(argv, self.rig.dir, f"generation-{cls.generation}",
-                              {**self.rig.proxies[0].env, **(env or {})}, expect=expect)
-        self.rig.parts.append(new)
-        return new.start()
-
-    def wait_takeover(self, new):
-        def took():
-            if not new.running():
-                raise RuntimeError(f"it ended: {new.tail()}")
-            return "took over from the running proxy" in new.output()
-        rig.wait_for("the new process to take over", took)
-        type(self).running = new
-
-    def restart(self, **options):
-        """The old process, draining, and the new one, serving."""
-        old = self.running
-        new = self.successor(**options)
-        self.wait_takeover(new)
-        return old, new
 
     def assert_serves(self):
         self.assertTrue(self.running.running(), self.running.tail())
@@ -114,16 +85,21 @@ class HotRestartTest(rig.FleetTest):
         self.assertEqual((steady.refused, steady_tls.refused), (0, 0))
         self.assertEqual((steady.closed_idle, steady_tls.closed_idle), (0, 0))
 
-    def test_2_a_websocket_goes_on_until_its_end(self):
-        with socket.create_connection((self.proxy.host, self.port), 20) as sock:
-            sock.sendall(b"GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\n"
-                         b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-            head = b""
-            while not head.endswith(b"\r\n\r\n"):
-                head += sock.recv(1)
-            self.assertIn(b" 101 ", head.split(b"\r\n")[0])
+    def tunnel(self):
+        """A WebSocket over a connection of its own."""
+        sock = socket.create_connection((self.proxy.host, self.port), 20)
+        self.addCleanup(sock.close)
+        sock.sendall(b"GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\n"
+                     b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += sock.recv(1)
+        self.assertIn(b" 101 ", head.split(b"\r\n")[0])
+        return sock
 
+    def test_2_a_websocket_goes_on_until_its_end(self):
+        with self.tunnel() as sock:
             def echoes(text):
                 mask = b"\1\2\3\4"
                 masked = bytes(c ^ mask[i % 4] for i, c in enumerate(text))
@@ -161,6 +137,50 @@ class HotRestartTest(rig.FleetTest):
         self.assertEqual((answer.status, answer.body), (200, b"held"))
         self.assertEqual(answer.get("connection"), "close")
         self.assertEqual(old.wait(), 0)
+
+    def reported(self):
+        """Connections and requests of the node, as the controller has them."""
+        self.assertEqual(len(rig.pick(self.rig.ctl.status(), "nodes")), 1)
+        report = rig.pick(self.rig.ctl.node("node-1"), "report") or {}
+        return tuple(int(rig.pick(report, name) or 0)
+                     for name in ("downstream_connections", "requests_total"))
+
+    def wait_reported(self, *figures):
+        def equal():
+            self.assertEqual(self.reported(), figures)
+            return self.rig.ctl.state("node-1") == "synced"
+        rig.wait_for(f"the controller to hear of {figures}", equal)
+
+    def draining(self):
+        page = self.proxy.get("/stats")["draining_predecessors"]
+        return page["processes"], page["connections"]
+
+    def test_3_the_controller_sees_what_drains(self):
+        """Nothing but the old processes has connections, or requests, in all of this."""
+        tunnel, client = self.tunnel(), self.client()
+        begun = len(self.held.requests)
+        client.send(rig.request("/held"))
+        self.held.wait("the held request", lambda: len(self.held.requests) > begun)
+        first, _ = self.restart()
+        self.wait_reported(2, 0)
+        self.assertEqual(self.draining(), (1, 2))
+        report = rig.pick(self.rig.ctl.node("node-1"), "report")
+        self.assertEqual((int(rig.pick(report, "draining_processes")),
+                          int(rig.pick(report, "draining_connections"))), (1, 2))
+        self.held.connections[-1].send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nheld")
+        self.assertEqual(client.response().status, 200)
+        self.wait_reported(1, 1)
+        # Replaced in its turn, the second one ends, and the first one drains still.
+        second, third = self.restart()
+        self.assertEqual(second.wait(), 0)
+        self.wait_reported(1, 0)
+        self.assertEqual(self.draining(), (1, 1))
+        self.assertTrue(first.running())
+        tunnel.close()
+        self.assertEqual(first.wait(), 0)
+        self.wait_reported(0, 1)  # The tunnel's, which ended last.
+        self.assertEqual(self.draining(), (0, 0))
+        self.assertTrue(third.running())
 
     def test_4_failing_successors_leave_the_old_one_alone(self):
         taken = self.rig.port()
@@ -215,7 +235,7 @@ class HotRestartTest(rig.FleetTest):
         path = os.path.join(self.rig.proxies[0].state, "handover.sock")
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         for message in (b"\x08\x63", b"\x08\x63\x12\x00", b"no message at all", b"\xff" * 70_000,
-                        b"\x08\x01\x2a\x00", b"\x08\x01\x1a\x00"):
+                        b"\x08\x02\x2a\x00", b"\x08\x02\x1a\x00"):
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
                 sock.settimeout(20)
                 sock.connect(path)
@@ -237,9 +257,9 @@ class HotRestartTest(rig.FleetTest):
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
                 sock.settimeout(20)
                 sock.connect(path)
-                sock.send(b"\x08\x01\x12\x00")  # Protocol 1, a request.
+                sock.send(b"\x08\x02\x12\x00")  # Protocol 2, a request.
                 handed = []
-                for _ in range(2):  # The offer, the sockets.
+                for _ in range(3):  # The offer, the sockets, the healths.
                     _, fds, _, _ = socket.recv_fds(sock, 65536, 100)
                     handed += fds
                 self.assertGreater(len(handed), 4)  # The lock, two services, admin, metrics.

@@ -55,6 +55,17 @@ void AddField(Text* text, const char* label, const std::string& value,
   text->AddPadded(label, 14, Style::kBold).Add(value.empty() ? "-" : value, style).EndLine();
 }
 
+std::string ConnectionsText(const v1::Report& report) {
+  std::string text = fmt::format("{}", report.downstream_connections());
+  if (report.draining_processes() == 0) return text;
+  return text + fmt::format(", {} of them with {} that a hot restart replaced and that {} still",
+                            report.draining_connections(),
+                            report.draining_processes() == 1
+                                ? std::string("a process")
+                                : fmt::format("{} processes", report.draining_processes()),
+                            report.draining_processes() == 1 ? "drains" : "drain");
+}
+
 Text NodeText(const v1::NodeStatus& node, int64_t now) {
   Text text;
   const v1::Report& report = node.report();
@@ -74,7 +85,7 @@ Text NodeText(const v1::NodeStatus& node, int64_t now) {
   AddField(&text, "Uptime:", FormatAge(static_cast<int64_t>(report.uptime_seconds())));
   AddField(&text, "Memory:", FormatBytes(report.rss_bytes()));
   AddField(&text, "Open files:", fmt::format("{}", report.open_files()));
-  AddField(&text, "Connections:", fmt::format("{}", report.downstream_connections()));
+  AddField(&text, "Connections:", ConnectionsText(report));
   AddField(&text, "Requests:",
            fmt::format("{} in all, {} per second, {} 5xx, p99 {}", report.requests_total(),
                        FormatRate(node.requests_per_second()), FormatRatio(node.error_ratio()),

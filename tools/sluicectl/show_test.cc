@@ -323,6 +323,26 @@ TEST(DescribeTest, KnowsEveryKind) {
   }
 }
 
+TEST(DescribeTest, TellsWhoDrainsBehindANode) {
+  for (const auto& [processes, expected] :
+       {std::pair(0u, "64\n"),
+        std::pair(1u, "64, 5 of them with a process that a hot restart replaced and that drains"),
+        std::pair(2u,
+                  "64, 5 of them with 2 processes that a hot restart replaced and that drain ")}) {
+    Fixture fixture;
+    fixture.controller.get_status = [processes = processes](const v1::GetStatusRequest&,
+                                                            v1::FleetStatus* response) {
+      *response = Fleet();
+      v1::Report& report = *response->mutable_nodes(0)->mutable_report();
+      report.set_draining_processes(processes);
+      report.set_draining_connections(processes == 0 ? 0 : 5);
+      return grpc::Status::OK;
+    };
+    const RunResult result = fixture.controller.Run({"describe", "node", "edge-1"});
+    EXPECT_TRUE(Has(result.out, expected)) << result.out;
+  }
+}
+
 TEST(DescribeTest, NodeNamedLikeAVerbIsANode) {
   const RunResult result = Fixture().controller.Run({"describe", "node", "status"});
   EXPECT_EQ(result.code, ExitCode::kFailed);

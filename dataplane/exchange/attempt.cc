@@ -39,8 +39,12 @@ UpstreamHead Exchange::DescribeUpstreamHead() {
               grpc_ ? grpc_.TimeoutLeft(context_.reactor.now_micros()) : std::string_view()};
 }
 
-upstream::SendLimit Exchange::LimitFor(io::Timer& timer) {
-  return {timers(), timer, service().timeouts.idle};
+upstream::SendLimit Exchange::PumpLimit() {
+  return {timers(), pump_timer_, service().timeouts.idle};
+}
+
+upstream::SendLimit Exchange::LimitFor(Attempt& attempt) {
+  return {timers(), attempt.timer, service().timeouts.idle, DeadlineOf(attempt)};
 }
 
 io::Task<Failure> Exchange::Try(Attempt& attempt) {
@@ -107,7 +111,7 @@ io::Task<Failure> Exchange::SendByH1(Attempt& attempt) {
   attempt.upstream = &attempt.h1;
   if (attempt.head_out.empty()) WriteUpstreamHead(DescribeUpstreamHead(), &attempt.head_out);
   co_return co_await attempt.h1.SendRequest(attempt.head_out.view(), request_.head->framing,
-                                            whole_body_, body_is_whole_, LimitFor(attempt.timer));
+                                            whole_body_, body_is_whole_, LimitFor(attempt));
 }
 
 io::Task<Failure> Exchange::SendByH2(Attempt& attempt) {
@@ -128,7 +132,7 @@ io::Task<Failure> Exchange::SendByH2(Attempt& attempt) {
   attempt.head_out.Release();
   if (bare || !body_is_whole_) co_return Failure::kNone;
   static const std::vector<http::Field> kNoTrailers;
-  co_return co_await attempt.h2->SendBody(whole_body_, true, kNoTrailers, LimitFor(attempt.timer));
+  co_return co_await attempt.h2->SendBody(whole_body_, true, kNoTrailers, LimitFor(attempt));
 }
 
 io::Task<Failure> Exchange::ReceiveHead(Attempt& attempt) {
@@ -222,16 +226,13 @@ void Exchange::ArmForResponse(Attempt& attempt) {
   }
 }
 
-io::Millis Exchange::Within(const Attempt& attempt, io::Millis limit) const {
+int64_t Exchange::DeadlineOf(const Attempt& attempt) const {
   int64_t nearest = 0;
   for (const int64_t deadline :
        {grpc_.deadline_micros(), deadline_micros_, attempt.deadline_micros}) {
     if (deadline != 0 && (nearest == 0 || deadline < nearest)) nearest = deadline;
   }
-  if (nearest == 0) return limit;
-  const io::Micros rest(nearest - context_.reactor.now_micros());
-  const io::Millis left = std::max(std::chrono::ceil<io::Millis>(rest), io::Millis(1));
-  return limit.count() == 0 || left < limit ? left : limit;
+  return nearest;
 }
 
 bool Exchange::PastDeadline() const {

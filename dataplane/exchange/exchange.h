@@ -71,14 +71,21 @@ class Exchange {
     timers().Arm(attempt.timer, Within(attempt, limit));
   }
   void ArmClient() { ArmUpstream(*attempt_, service().timeouts.idle); }
-  io::Millis Within(const Attempt& attempt, io::Millis limit) const;
-  // Of the whole request or call: no try is of use any more.
+  io::Millis Within(const Attempt& attempt, io::Millis limit) const {
+    return io::Within(limit, DeadlineOf(attempt), context_.reactor.now_micros());
+  }
+  // The nearest of its own and those of the whole; 0: none.
+  int64_t DeadlineOf(const Attempt& attempt) const;
+  // Of the whole request or call: no try is of use any more. Costs no look at the clock, so it can
+  // be asked for each piece of a body.
   bool PastDeadline() const;
   // What the request's body does counts as well, while it is on its way.
   bool PumpMovedWithin(io::Millis limit) const;
   static void AbortUpstream(Attempt& attempt, http::Failure reason);
   UpstreamHead DescribeUpstreamHead();
-  upstream::SendLimit LimitFor(io::Timer& timer);
+  // For the body beside what waits for the response, and for what is sent before.
+  upstream::SendLimit PumpLimit();
+  upstream::SendLimit LimitFor(Attempt& attempt);
 
   // --- Trying twice at once (hedge.cc).
   // Whether the request is one that may, on a route that wants it.
@@ -124,6 +131,8 @@ class Exchange {
   io::Task<http::Failure> SpliceBody(http::BodyReader& body, io::Socket& client);
   io::Task<http::Failure> AwaitBody();
   void ArmForBody();
+  // What came to an end because it took too long: whose fault it is.
+  http::Failure LateFailure(bool waited_for_client) const;
   void FilterResponseHead();
   void StopPump();
   void TellPumped();

@@ -55,9 +55,17 @@ io::Task<Failure> Exchange::Try(Attempt& attempt) {
   attempt.deadline_micros =
       per_try.count() == 0 ? 0 : context_.reactor.now_micros() + io::Micros(per_try).count();
   Failure failure = attempt.load ? Failure::kNone : PickEndpoint(attempt);
-  if (failure == Failure::kUpstreamOverflow) failure = co_await AwaitRoom(attempt);
-  if (failure != Failure::kNone) co_return failure;
-  failure = co_await ObtainConnection(attempt);
+  for (;;) {
+    // Nobody waits beside an attempt that is under way.
+    if (failure == Failure::kUpstreamOverflow && attempt.client != nullptr) {
+      failure = co_await AwaitRoom(attempt);
+    }
+    if (failure != Failure::kNone) co_return failure;
+    failure = co_await ObtainConnection(attempt);
+    if (failure != Failure::kUpstreamOverflow) break;
+    // There was one to be expected that it could have shared, and it turned out otherwise.
+    attempt.load = {};
+  }
   if (failure != Failure::kNone) co_return failure;
   failure = co_await SendRequest(attempt);
   if (failure != Failure::kNone) co_return failure;
@@ -65,11 +73,11 @@ io::Task<Failure> Exchange::Try(Attempt& attempt) {
 }
 
 Failure Exchange::PickEndpoint(Attempt& attempt) {
-  attempt.endpoint = cluster_->Enter(hash_, tried_, false, &attempt.load);
+  attempt.endpoint = cluster_->Enter(WantedRoom(), false, &attempt.load);
   if (attempt.endpoint == upstream::Cluster::kNoEndpoint && !tried_.empty()) {
     // All have been tried: from the first again.
     tried_.Clear();
-    attempt.endpoint = cluster_->Enter(hash_, tried_, false, &attempt.load);
+    attempt.endpoint = cluster_->Enter(WantedRoom(), false, &attempt.load);
   }
   if (attempt.endpoint >= 0) return Failure::kNone;
   const bool full = attempt.endpoint == upstream::Cluster::kNoRoom;
@@ -78,14 +86,13 @@ Failure Exchange::PickEndpoint(Attempt& attempt) {
 
 io::Task<Failure> Exchange::AwaitRoom(Attempt& attempt) {
   const io::Millis patience = cluster_->spec().admission->limits().pending_timeout;
-  const upstream::RoomWanted wanted{.cluster = *cluster_,
-                                    .hash = hash_,
-                                    .tried = tried_,
-                                    .timer = attempt.timer,
-                                    .limit = Within(attempt, patience),
-                                    .client = *attempt.client};
+  const upstream::RoomWanted room{.cluster = *cluster_,
+                                  .wanted = WantedRoom(),
+                                  .timer = attempt.timer,
+                                  .limit = Within(attempt, patience),
+                                  .client = *attempt.client};
   const Failure failure =
-      co_await upstream::AwaitRoom(context_.reactor, wanted, &attempt.load, &attempt.endpoint);
+      co_await upstream::AwaitRoom(context_.reactor, room, &attempt.load, &attempt.endpoint);
   co_return failure == Failure::kUpstreamOverflow&& PastDeadline() ? Failure::kUpstreamTimeout
                                                                    : failure;
 }

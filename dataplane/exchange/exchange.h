@@ -60,6 +60,7 @@ class Exchange {
   io::Task<http::Failure> Try(Attempt& attempt);
   http::Failure PickEndpoint(Attempt& attempt);
   io::Task<http::Failure> AwaitRoom(Attempt& attempt);
+  upstream::Cluster::Wanted WantedRoom() const { return {hash_, tried_, !fresh_only_, !upgrade_}; }
   io::Task<http::Failure> SendRequest(Attempt& attempt);
   io::Task<http::Failure> SendByH1(Attempt& attempt);
   io::Task<http::Failure> SendByH2(Attempt& attempt);
@@ -106,6 +107,8 @@ class Exchange {
   // False where the policy or the budget does not allow it.
   bool TakeRetry(runtime::RetryCondition condition);
   bool TakeRetry();
+  // Whether there is still a node for another try that none of the tries has gone to.
+  bool HasNodeLeft() const { return attempts_ < cluster_->spec().endpoints.size(); }
   io::Task<http::Failure> BackOff();
 
   // --- Judging endpoints (outcome.cc).
@@ -120,7 +123,9 @@ class Exchange {
   io::Task<http::Failure> ObtainShared(Attempt& attempt);
   bool TakePooled(Attempt& attempt);
   io::Millis ConnectTimeout(const Attempt& attempt) const;
-  upstream::SharedConnection& OpenShared(const Attempt& attempt, upstream::Pool& pool);
+  upstream::SharedConnection& OpenShared(Attempt& attempt, upstream::Pool& pool);
+  // What was taken for a connection, to the one that the attempt goes by.
+  static void GiveSlot(Attempt& attempt, upstream::SharedConnection& shared);
 
   // --- Relaying (body_relay.cc).
   io::Task<void> PumpRequestBody();

@@ -160,14 +160,32 @@ io::Task<Failure> TcpConnection::Connect() {
       connect_micros_ = context_.reactor.now_micros() - started_micros_;
       upstream_ = std::move(outcome.connection);
       load_.GiveSlot(&upstream_->slot);
+      NoteConnect(Failure::kNone);
       co_return Failure::kNone;
     }
     last = outcome.failure;
+    NoteConnect(last);
     load_ = {};
     tried.Add(static_cast<uint32_t>(endpoint_));
     if (last == Failure::kClientGone || attempts_ >= route_->retry.attempts_max) co_return last;
     // Outside of the retry budget: nobody has acted on it, and each node is tried once.
     cluster_->stats().retries_total.Add();
+  }
+}
+
+void TcpConnection::NoteConnect(Failure failure) {
+  upstream::OutlierDetector* const outliers = cluster_->spec().outliers.get();
+  if (outliers == nullptr) return;
+  const auto endpoint = static_cast<size_t>(endpoint_);
+  switch (failure) {
+    case Failure::kNone:
+      return outliers->Connected(endpoint);
+    case Failure::kConnectFailed:
+    case Failure::kConnectTimeout:
+    case Failure::kTlsFailed:
+      return outliers->ConnectFailed(endpoint, context_.reactor.unix_micros() / 1000);
+    default:  // Not the endpoint's fault.
+      return;
   }
 }
 

@@ -119,8 +119,8 @@ constexpr Block kRetry = {.title = "services[].routes[].retry",
                           .doc =
                               "When a request is sent again, and how often. At most 64 KiB of a "
                               "body are kept for it; a request with more is tried once it has "
-                              "begun to be sent. `circuit_breaker` of the upstream limits how "
-                              "many retries there are at a time.",
+                              "begun to be sent. `circuit_breaker` of the upstream limits what "
+                              "share of the requests retries are.",
                           .message = v1::RetryPolicy::descriptor,
                           .keys = kRetryKeys};
 

@@ -245,6 +245,23 @@ constexpr Key kCircuitBreakerKeys[] = {
      .field = "endpoint_requests",
      .initial = "0",
      .max = UINT32_MAX},
+    {.name = "connections",
+     .kind = KeyKind::kInteger,
+     .doc = "Connections open at a time, from one proxy, those kept to be used again included; 0 "
+            "means no limit. Where a request needs one beyond, an unused one to another node is "
+            "closed for it, else it waits for room. With `protocol: http2` give as many at least "
+            "as the proxy has workers, which share none. Health checks are not counted.",
+     .example = "1000",
+     .field = "connections",
+     .initial = "0",
+     .max = UINT32_MAX},
+    {.name = "node_connections",
+     .kind = KeyKind::kInteger,
+     .doc = "The same for each node: a node that has as many, none of them free, is passed over.",
+     .example = "100",
+     .field = "endpoint_connections",
+     .initial = "0",
+     .max = UINT32_MAX},
     {.name = "pending",
      .kind = KeyKind::kInteger,
      .doc = "Requests that wait for room, first come, first served. Those beyond get 503 at once.",
@@ -261,10 +278,11 @@ constexpr Key kCircuitBreakerKeys[] = {
      .max = kDayMs},
     {.name = "retry_budget_percent",
      .kind = KeyKind::kInteger,
-     .doc = "Retries, in percent of the requests, and ten a second, per worker; 0: none. What is "
-            "not used is saved up to as many as requests are under way (ten at least), for a node "
-            "that dies with many. Beyond it a failed try is the last. After a `connect_failure` "
-            "nothing was acted on, and the next try is not counted.",
+     .doc = "What retries there are at most, in percent of the requests that begin, and ten a "
+            "second; 0: none. Each worker saves what is not used, up to as many as it has requests "
+            "under way (ten at least), for a node that dies with many. Beyond it a failed try is "
+            "the last. After a `connect_failure` nothing was acted on, and the next try is not "
+            "counted as long as there is a node for it that the request has not been at.",
      .example = "20",
      .field = "retry_budget_percent",
      .initial = "20",

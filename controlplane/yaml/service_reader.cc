@@ -32,6 +32,20 @@ constexpr HttpOnly kHttpOnly[] = {
     {"limits", "target_bytes"}, {"limits", "body_bytes"},
 };
 
+// And of its upstreams.
+struct UpstreamHttpOnly {
+  std::string_view block, key, remedy;
+};
+constexpr std::string_view kInARow = "nodes are judged by consecutive_failures there";
+constexpr UpstreamHttpOnly kUpstreamHttpOnly[] = {
+    {"", "keep_alive", "connections are not used again there"},
+    {"circuit_breaker", "retry_budget_percent", "each node is tried once there"},
+    {"outlier_detection", "success_deviations_percent", kInARow},
+    {"outlier_detection", "latency_percent", kInARow},
+    {"outlier_detection", "requests_min", kInARow},
+    {"outlier_detection", "nodes_min", kInARow},
+};
+
 constexpr uint32_t kTargetBytes = 16384;
 
 // Validation wants the same; said here, it has the document's own path.
@@ -224,11 +238,36 @@ void ServiceReader::CheckTcpRoute(const Found& found, const Path& path) {
     const YamlNode node = ValueOf(found.value("timeouts"), key);
     if (node) refuse(node, Path(timeouts, key), "'connect' and 'tunnel' are what counts there");
   }
+  const Path upstreams(path, "upstreams");
+  size_t index = 0;
+  const YamlNode list = found.value("upstreams");
+  const bool is_list = list && list.kind() == NodeKind::kList;
+  for (YamlNode item = is_list ? list.first() : YamlNode(); item;
+       item = item.next_in(list), ++index) {
+    CheckTcpUpstream(item, Path(upstreams, index));
+  }
   const Path retry(path, "retry");
   for (const std::string_view key :
        {"on", "non_idempotent", "backoff", "backoff_max", "hedge_after"}) {
     const YamlNode node = ValueOf(found.value("retry"), key);
     if (node) refuse(node, Path(retry, key), "other nodes are tried until one is connected to");
+  }
+}
+
+// Only what is said in the route itself: an upstream defined elsewhere may be others' as well.
+void ServiceReader::CheckTcpUpstream(YamlNode node, const Path& path) {
+  for (const auto& [block, key, remedy] : kUpstreamHttpOnly) {
+    const YamlNode value = ValueOf(block.empty() ? node : ValueOf(node, block), key);
+    if (!value) continue;
+    const Path inner(path, block);
+    problems_->Error(value.place(), Path(block.empty() ? path : inner, key).ToString(),
+                     fmt::format("has no meaning in a service with protocol: tcp; {}", remedy));
+  }
+  const YamlNode hash_on = ValueOf(node, "hash_on");
+  if (IsText(hash_on) && hash_on.text() != "client_ip") {
+    problems_->Error(hash_on.place(), Path(path, "hash_on").ToString(),
+                     fmt::format("{} has no meaning in a service with protocol: tcp; use client_ip",
+                                 Quoted(hash_on.text())));
   }
 }
 

@@ -40,6 +40,7 @@ class ServiceReader {
                      const std::string& prefix);
   void CheckTcpService(YamlNode node, const Path& path);
   void CheckTcpRoute(const Found& found, const Path& path);
+  void CheckTcpUpstream(YamlNode node, const Path& path);
   void CheckRoute(const Found& found, const Path& path, v1::Route* route);
   // False, and an error, when `name` was seen before.
   bool NoteName(const Mention& name, std::string_view what, NamesSeen* seen);

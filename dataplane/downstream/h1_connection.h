@@ -38,6 +38,7 @@ class H1Connection final : public ClientConnection, public exchange::Responder {
   io::Task<http::Failure> SendEnd(const std::vector<http::Field>& trailers,
                                   io::Timer& timer) override;
   io::Socket* splice_target() override;
+  void LimitResponse(int64_t deadline_micros) override;
   void CloseAfterResponse() override { close_after_ = true; }
   void AbortResponse() override { aborted_ = true; }
   bool response_started() const override { return response_started_; }

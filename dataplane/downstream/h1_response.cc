@@ -153,6 +153,10 @@ io::Task<Failure> H1Connection::SendEnd(const std::vector<http::Field>& trailers
   co_return co_await WriteAll(&part, 1, timer);
 }
 
+void H1Connection::LimitResponse(int64_t deadline_micros) {
+  scope_->deadline_micros = deadline_micros;
+}
+
 io::Socket* H1Connection::splice_target() {
   return stream_.encrypted() || chunked_out_ ? nullptr : &stream_.socket();
 }
@@ -169,7 +173,8 @@ io::Task<Failure> H1Connection::WriteAll(iovec* parts, int count, io::Timer& tim
       wait.Until(timer);
       // A client that takes nothing for so long has gone, as far as anybody can tell.
       if (co_await wait == io::Wake::kTimeout) co_return Failure::kClientGone;
-      timers().Arm(timer, binding_.service().timeouts.idle);
+      timers().Arm(timer, io::Within(binding_.service().timeouts.idle, scope_->deadline_micros,
+                                     context_.reactor.now_micros()));
       continue;
     }
     if (written < 0) co_return Failure::kClientGone;

@@ -24,6 +24,7 @@ struct H1Connection::Scope {
   std::string_view pending;  // A piece already decoded and not yet given out.
   http::Failure pending_failure = http::Failure::kNone;
   int64_t started_micros = 0;
+  int64_t deadline_micros = 0;  // Of the response; 0: none.
 };
 
 }  // namespace sluice::downstream

@@ -35,6 +35,7 @@ class H2Request final : public h2::H2Stream, public exchange::Responder {
   io::Task<http::Failure> SendEnd(const std::vector<http::Field>& trailers,
                                   io::Timer& timer) override;
   io::Socket* splice_target() override { return nullptr; }
+  void LimitResponse(int64_t) override {}  // No progress prolongs what was given for a piece.
   void CloseAfterResponse() override {}  // Other requests of the connection are as good as before.
   void AbortResponse() override { Reset(NGHTTP2_INTERNAL_ERROR); }
   bool response_started() const override { return response_started_; }

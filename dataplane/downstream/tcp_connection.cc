@@ -132,6 +132,7 @@ io::Task<Failure> TcpConnection::Connect() {
   request.client_fd = stream_.socket().fd();
   const proxyproto::ConnectionEnds ends = exchange::FindClientEnds(client_, request);
   upstream::TriedEndpoints tried;
+  const upstream::Cluster::Wanted wanted{hash, tried};
   const io::Millis timeout = route_->connect_timeout.count() != 0
                                  ? route_->connect_timeout
                                  : cluster_->spec().connect_timeout;
@@ -139,17 +140,15 @@ io::Task<Failure> TcpConnection::Connect() {
   Failure last = Failure::kNone;
   for (;;) {
     ++attempts_;
-    int endpoint = cluster_->Enter(hash, tried, false, &load_);
+    int endpoint = cluster_->Enter(wanted, false, &load_);
     if (endpoint == upstream::Cluster::kNoRoom) {
-      const upstream::RoomWanted wanted{
-          .cluster = *cluster_,
-          .hash = hash,
-          .tried = tried,
-          .timer = timer_,
-          .limit = cluster_->spec().admission->limits().pending_timeout,
-          .client = stream_.socket().peer()};
+      const upstream::RoomWanted room{.cluster = *cluster_,
+                                      .wanted = wanted,
+                                      .timer = timer_,
+                                      .limit = cluster_->spec().admission->limits().pending_timeout,
+                                      .client = stream_.socket().peer()};
       const Failure failure =
-          co_await upstream::AwaitRoom(context_.reactor, wanted, &load_, &endpoint);
+          co_await upstream::AwaitRoom(context_.reactor, room, &load_, &endpoint);
       if (failure != Failure::kNone && failure != Failure::kNoEndpoint) co_return failure;
     }
     if (endpoint < 0) co_return last != Failure::kNone ? last : Failure::kNoEndpoint;
@@ -160,13 +159,33 @@ io::Task<Failure> TcpConnection::Connect() {
     if (outcome.failure == Failure::kNone) {
       connect_micros_ = context_.reactor.now_micros() - started_micros_;
       upstream_ = std::move(outcome.connection);
+      load_.GiveSlot(&upstream_->slot);
+      NoteConnect(Failure::kNone);
       co_return Failure::kNone;
     }
     last = outcome.failure;
+    NoteConnect(last);
     load_ = {};
     tried.Add(static_cast<uint32_t>(endpoint_));
     if (last == Failure::kClientGone || attempts_ >= route_->retry.attempts_max) co_return last;
+    // Outside of the retry budget: nobody has acted on it, and each node is tried once.
     cluster_->stats().retries_total.Add();
+  }
+}
+
+void TcpConnection::NoteConnect(Failure failure) {
+  upstream::OutlierDetector* const outliers = cluster_->spec().outliers.get();
+  if (outliers == nullptr) return;
+  const auto endpoint = static_cast<size_t>(endpoint_);
+  switch (failure) {
+    case Failure::kNone:
+      return outliers->Connected(endpoint);
+    case Failure::kConnectFailed:
+    case Failure::kConnectTimeout:
+    case Failure::kTlsFailed:
+      return outliers->ConnectFailed(endpoint, context_.reactor.unix_micros() / 1000);
+    default:  // Not the endpoint's fault.
+      return;
   }
 }
 

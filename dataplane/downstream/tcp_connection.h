@@ -33,6 +33,8 @@ class TcpConnection final : public ClientConnection {
   io::Task<http::Failure> FindServerName();
   http::Failure PickRoute();
   io::Task<http::Failure> Connect();
+  // To the outlier detection: how connecting to the endpoint has ended.
+  void NoteConnect(http::Failure failure);
   void Account(http::Failure failure);
 
   // --- Relaying (tcp_relay.cc).

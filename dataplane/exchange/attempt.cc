@@ -39,8 +39,12 @@ UpstreamHead Exchange::DescribeUpstreamHead() {
               grpc_ ? grpc_.TimeoutLeft(context_.reactor.now_micros()) : std::string_view()};
 }
 
-upstream::SendLimit Exchange::LimitFor(io::Timer& timer) {
-  return {timers(), timer, service().timeouts.idle};
+upstream::SendLimit Exchange::PumpLimit() {
+  return {timers(), pump_timer_, service().timeouts.idle};
+}
+
+upstream::SendLimit Exchange::LimitFor(Attempt& attempt) {
+  return {timers(), attempt.timer, service().timeouts.idle, DeadlineOf(attempt)};
 }
 
 io::Task<Failure> Exchange::Try(Attempt& attempt) {
@@ -51,9 +55,17 @@ io::Task<Failure> Exchange::Try(Attempt& attempt) {
   attempt.deadline_micros =
       per_try.count() == 0 ? 0 : context_.reactor.now_micros() + io::Micros(per_try).count();
   Failure failure = attempt.load ? Failure::kNone : PickEndpoint(attempt);
-  if (failure == Failure::kUpstreamOverflow) failure = co_await AwaitRoom(attempt);
-  if (failure != Failure::kNone) co_return failure;
-  failure = co_await ObtainConnection(attempt);
+  for (;;) {
+    // Nobody waits beside an attempt that is under way.
+    if (failure == Failure::kUpstreamOverflow && attempt.client != nullptr) {
+      failure = co_await AwaitRoom(attempt);
+    }
+    if (failure != Failure::kNone) co_return failure;
+    failure = co_await ObtainConnection(attempt);
+    if (failure != Failure::kUpstreamOverflow) break;
+    // There was one to be expected that it could have shared, and it turned out otherwise.
+    attempt.load = {};
+  }
   if (failure != Failure::kNone) co_return failure;
   failure = co_await SendRequest(attempt);
   if (failure != Failure::kNone) co_return failure;
@@ -61,11 +73,11 @@ io::Task<Failure> Exchange::Try(Attempt& attempt) {
 }
 
 Failure Exchange::PickEndpoint(Attempt& attempt) {
-  attempt.endpoint = cluster_->Enter(hash_, tried_, false, &attempt.load);
+  attempt.endpoint = cluster_->Enter(WantedRoom(), false, &attempt.load);
   if (attempt.endpoint == upstream::Cluster::kNoEndpoint && !tried_.empty()) {
     // All have been tried: from the first again.
     tried_.Clear();
-    attempt.endpoint = cluster_->Enter(hash_, tried_, false, &attempt.load);
+    attempt.endpoint = cluster_->Enter(WantedRoom(), false, &attempt.load);
   }
   if (attempt.endpoint >= 0) return Failure::kNone;
   const bool full = attempt.endpoint == upstream::Cluster::kNoRoom;
@@ -74,14 +86,13 @@ Failure Exchange::PickEndpoint(Attempt& attempt) {
 
 io::Task<Failure> Exchange::AwaitRoom(Attempt& attempt) {
   const io::Millis patience = cluster_->spec().admission->limits().pending_timeout;
-  const upstream::RoomWanted wanted{.cluster = *cluster_,
-                                    .hash = hash_,
-                                    .tried = tried_,
-                                    .timer = attempt.timer,
-                                    .limit = Within(attempt, patience),
-                                    .client = *attempt.client};
+  const upstream::RoomWanted room{.cluster = *cluster_,
+                                  .wanted = WantedRoom(),
+                                  .timer = attempt.timer,
+                                  .limit = Within(attempt, patience),
+                                  .client = *attempt.client};
   const Failure failure =
-      co_await upstream::AwaitRoom(context_.reactor, wanted, &attempt.load, &attempt.endpoint);
+      co_await upstream::AwaitRoom(context_.reactor, room, &attempt.load, &attempt.endpoint);
   co_return failure == Failure::kUpstreamOverflow&& PastDeadline() ? Failure::kUpstreamTimeout
                                                                    : failure;
 }
@@ -107,7 +118,7 @@ io::Task<Failure> Exchange::SendByH1(Attempt& attempt) {
   attempt.upstream = &attempt.h1;
   if (attempt.head_out.empty()) WriteUpstreamHead(DescribeUpstreamHead(), &attempt.head_out);
   co_return co_await attempt.h1.SendRequest(attempt.head_out.view(), request_.head->framing,
-                                            whole_body_, body_is_whole_, LimitFor(attempt.timer));
+                                            whole_body_, body_is_whole_, LimitFor(attempt));
 }
 
 io::Task<Failure> Exchange::SendByH2(Attempt& attempt) {
@@ -128,7 +139,7 @@ io::Task<Failure> Exchange::SendByH2(Attempt& attempt) {
   attempt.head_out.Release();
   if (bare || !body_is_whole_) co_return Failure::kNone;
   static const std::vector<http::Field> kNoTrailers;
-  co_return co_await attempt.h2->SendBody(whole_body_, true, kNoTrailers, LimitFor(attempt.timer));
+  co_return co_await attempt.h2->SendBody(whole_body_, true, kNoTrailers, LimitFor(attempt));
 }
 
 io::Task<Failure> Exchange::ReceiveHead(Attempt& attempt) {
@@ -222,16 +233,13 @@ void Exchange::ArmForResponse(Attempt& attempt) {
   }
 }
 
-io::Millis Exchange::Within(const Attempt& attempt, io::Millis limit) const {
+int64_t Exchange::DeadlineOf(const Attempt& attempt) const {
   int64_t nearest = 0;
   for (const int64_t deadline :
        {grpc_.deadline_micros(), deadline_micros_, attempt.deadline_micros}) {
     if (deadline != 0 && (nearest == 0 || deadline < nearest)) nearest = deadline;
   }
-  if (nearest == 0) return limit;
-  const io::Micros rest(nearest - context_.reactor.now_micros());
-  const io::Millis left = std::max(std::chrono::ceil<io::Millis>(rest), io::Millis(1));
-  return limit.count() == 0 || left < limit ? left : limit;
+  return nearest;
 }
 
 bool Exchange::PastDeadline() const {

@@ -48,7 +48,7 @@ io::Task<void> Exchange::PumpRequestBody() {
 
 io::Task<Failure> Exchange::SendPiece(std::string_view piece, bool last) {
   const Failure failure = co_await attempt_->upstream->SendBody(
-      piece, last, responder_->request_trailers(), LimitFor(pump_timer_));
+      piece, last, responder_->request_trailers(), PumpLimit());
   attempt_->request_sent = last && failure == Failure::kNone;
   co_return failure;
 }
@@ -115,6 +115,7 @@ io::Task<Failure> Exchange::RelayResponse() {
   const bool trailers = last && !attempt_->upstream->response_trailers().empty();
   attempt_->head_out.Release();
   if (IsEventStream(memory_.filtered)) deadline_micros_ = 0;
+  responder_->LimitResponse(DeadlineOf(*attempt_));
   ArmClient();
   Failure failure =
       co_await responder_->SendHead(memory_.filtered, piece, last && !trailers, timer());
@@ -144,6 +145,7 @@ io::Task<Failure> Exchange::RelayBody() {
     std::string_view piece;
     switch (attempt_->upstream->ReceiveBody(&piece)) {
       case Requester::Progress::kWait: {
+        if (PastDeadline()) co_return LateFailure(false);
         ArmForBody();
         const Failure failure = co_await AwaitBody();
         if (failure != Failure::kNone) co_return failure;
@@ -158,13 +160,21 @@ io::Task<Failure> Exchange::RelayBody() {
     const bool last = attempt_->upstream->body_done();
     const bool trailers = last && !attempt_->upstream->response_trailers().empty();
     ArmClient();
+    const int64_t begun_micros = context_.reactor.now_micros();
     Failure failure = co_await responder_->SendBody(piece, last && !trailers, timer());
     if (failure != Failure::kNone) co_return failure;
     response_body_bytes_ += piece.size();
     if (trailers)
       co_return co_await responder_->SendEnd(attempt_->upstream->response_trailers(), timer());
     if (last) co_return Failure::kNone;
+    // What keeps coming fires no timer.
+    if (PastDeadline()) co_return LateFailure(context_.reactor.now_micros() != begun_micros);
   }
+}
+
+Failure Exchange::LateFailure(bool waited_for_client) const {
+  if (grpc_.expired(context_.reactor.now_micros())) return Failure::kDeadlineExceeded;
+  return waited_for_client ? Failure::kClientGone : Failure::kUpstreamBodyTimeout;
 }
 
 // A client that has stopped sending has perhaps left: only a write would tell, and there is none
@@ -193,9 +203,8 @@ io::Task<Failure> Exchange::AwaitBody() {
       case io::Wake::kSignal:
         co_return Failure::kNone;
       case io::Wake::kTimeout:
-        if (grpc_.expired(context_.reactor.now_micros())) co_return Failure::kDeadlineExceeded;
         if (PastDeadline() || !PumpMovedWithin(route_->idle_timeout)) {
-          co_return half_closed ? Failure::kClientGone : Failure::kUpstreamBodyTimeout;
+          co_return LateFailure(half_closed);
         }
         ArmForBody();
         continue;
@@ -234,8 +243,10 @@ io::Task<Failure> Exchange::SpliceBody(http::BodyReader& body, io::Socket& clien
         moved = true;
       }
     }
-    if (moved) continue;
     const bool to_client = held > 0;
+    const bool over = held == 0 && body.remaining() == 0;
+    if (!over && PastDeadline()) co_return LateFailure(to_client);
+    if (moved) continue;
     const bool half_closed = client.peer().closed();
     io::Wait wait;
     wait.Until(timer());
@@ -253,9 +264,7 @@ io::Task<Failure> Exchange::SpliceBody(http::BodyReader& body, io::Socket& clien
     }
     const io::Wake wake = co_await wait;
     if (wake == io::Wake::kHangup) co_return Failure::kClientGone;
-    if (wake == io::Wake::kTimeout) {
-      co_return to_client || half_closed ? Failure::kClientGone : Failure::kUpstreamBodyTimeout;
-    }
+    if (wake == io::Wake::kTimeout) co_return LateFailure(to_client || half_closed);
   }
   co_return Failure::kNone;
 }

@@ -112,7 +112,7 @@ io::Task<Failure> Exchange::Forward() {
     co_return failure;
   }
   if (attempt_->upstream == &attempt_->h1) {
-    attempt_->h1.Finish(cluster_->pool(attempt_->endpoint), cluster_->pool_limits(),
+    attempt_->h1.Finish(cluster_->pool(attempt_->endpoint), cluster_->LimitsOfReturn(),
                         request_complete);
   }
   attempt_->h2.reset();

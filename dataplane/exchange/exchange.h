@@ -60,6 +60,7 @@ class Exchange {
   io::Task<http::Failure> Try(Attempt& attempt);
   http::Failure PickEndpoint(Attempt& attempt);
   io::Task<http::Failure> AwaitRoom(Attempt& attempt);
+  upstream::Cluster::Wanted WantedRoom() const { return {hash_, tried_, !fresh_only_, !upgrade_}; }
   io::Task<http::Failure> SendRequest(Attempt& attempt);
   io::Task<http::Failure> SendByH1(Attempt& attempt);
   io::Task<http::Failure> SendByH2(Attempt& attempt);
@@ -71,14 +72,21 @@ class Exchange {
     timers().Arm(attempt.timer, Within(attempt, limit));
   }
   void ArmClient() { ArmUpstream(*attempt_, service().timeouts.idle); }
-  io::Millis Within(const Attempt& attempt, io::Millis limit) const;
-  // Of the whole request or call: no try is of use any more.
+  io::Millis Within(const Attempt& attempt, io::Millis limit) const {
+    return io::Within(limit, DeadlineOf(attempt), context_.reactor.now_micros());
+  }
+  // The nearest of its own and those of the whole; 0: none.
+  int64_t DeadlineOf(const Attempt& attempt) const;
+  // Of the whole request or call: no try is of use any more. Costs no look at the clock, so it can
+  // be asked for each piece of a body.
   bool PastDeadline() const;
   // What the request's body does counts as well, while it is on its way.
   bool PumpMovedWithin(io::Millis limit) const;
   static void AbortUpstream(Attempt& attempt, http::Failure reason);
   UpstreamHead DescribeUpstreamHead();
-  upstream::SendLimit LimitFor(io::Timer& timer);
+  // For the body beside what waits for the response, and for what is sent before.
+  upstream::SendLimit PumpLimit();
+  upstream::SendLimit LimitFor(Attempt& attempt);
 
   // --- Trying twice at once (hedge.cc).
   // Whether the request is one that may, on a route that wants it.
@@ -99,6 +107,8 @@ class Exchange {
   // False where the policy or the budget does not allow it.
   bool TakeRetry(runtime::RetryCondition condition);
   bool TakeRetry();
+  // Whether there is still a node for another try that none of the tries has gone to.
+  bool HasNodeLeft() const { return attempts_ < cluster_->spec().endpoints.size(); }
   io::Task<http::Failure> BackOff();
 
   // --- Judging endpoints (outcome.cc).
@@ -113,7 +123,9 @@ class Exchange {
   io::Task<http::Failure> ObtainShared(Attempt& attempt);
   bool TakePooled(Attempt& attempt);
   io::Millis ConnectTimeout(const Attempt& attempt) const;
-  upstream::SharedConnection& OpenShared(const Attempt& attempt, upstream::Pool& pool);
+  upstream::SharedConnection& OpenShared(Attempt& attempt, upstream::Pool& pool);
+  // What was taken for a connection, to the one that the attempt goes by.
+  static void GiveSlot(Attempt& attempt, upstream::SharedConnection& shared);
 
   // --- Relaying (body_relay.cc).
   io::Task<void> PumpRequestBody();
@@ -124,6 +136,8 @@ class Exchange {
   io::Task<http::Failure> SpliceBody(http::BodyReader& body, io::Socket& client);
   io::Task<http::Failure> AwaitBody();
   void ArmForBody();
+  // What came to an end because it took too long: whose fault it is.
+  http::Failure LateFailure(bool waited_for_client) const;
   void FilterResponseHead();
   void StopPump();
   void TellPumped();

@@ -87,7 +87,7 @@ Attempt* Exchange::BeginHedge(Race& race) {
   if (!attempt_->load || PastDeadline()) return nullptr;
   Attempt& hedge = attempt_ == &first_attempt_ ? race.second : first_attempt_;
   tried_.Add(static_cast<uint32_t>(attempt_->endpoint));
-  hedge.endpoint = cluster_->Enter(hash_, tried_, false, &hedge.load);
+  hedge.endpoint = cluster_->Enter(WantedRoom(), false, &hedge.load);
   if (hedge.endpoint < 0) return nullptr;
   if (!cluster_->TakeHedge()) {
     hedge.load = {};

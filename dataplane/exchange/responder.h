@@ -51,6 +51,9 @@ class Responder {
                                           io::Timer& timer) = 0;
   // The socket into which body bytes may be spliced as they are; null where they may not.
   virtual io::Socket* splice_target() = 0;
+  // Waiting for the client ends at `deadline_micros` (monotonic; 0: no limit), however little it
+  // takes at a time. Before SendHead.
+  virtual void LimitResponse(int64_t deadline_micros) = 0;
   // No request is to follow this one. Before SendHead.
   virtual void CloseAfterResponse() = 0;
   // The response cannot be completed: the client must be able to tell.

@@ -51,8 +51,9 @@ bool Exchange::TakeRetry(RetryCondition condition) {
 
 bool Exchange::TakeRetry() {
   tried_.Add(static_cast<uint32_t>(attempt_->endpoint));
-  // What nobody has acted on costs nobody anything when it is sent elsewhere.
-  if (retry_at_once_) {
+  // What nobody has acted on costs nobody anything when it is sent elsewhere. Where all refuse,
+  // that has an end.
+  if (retry_at_once_ && HasNodeLeft()) {
     cluster_->stats().retries_total.Add();
     return true;
   }

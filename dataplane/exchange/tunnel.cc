@@ -61,7 +61,7 @@ io::Task<void> Exchange::PumpTunnelUp() {
     request_body_bytes_ += piece.data.size();
     moved_micros_ = context_.reactor.now_micros();
     const iovec part{const_cast<char*>(piece.data.data()), piece.data.size()};
-    pump_failure_ = co_await attempt_->h1.Write(&part, 1, LimitFor(pump_timer_));
+    pump_failure_ = co_await attempt_->h1.Write(&part, 1, PumpLimit());
     if (pump_failure_ != Failure::kNone) break;
     if (piece.last) {
       attempt_->h1.stream().ShutdownWrite();

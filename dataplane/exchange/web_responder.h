@@ -36,6 +36,7 @@ class WebResponder final : public Responder {
   io::Task<http::Failure> SendEnd(const std::vector<http::Field>& trailers,
                                   io::Timer& timer) override;
   io::Socket* splice_target() override { return nullptr; }
+  void LimitResponse(int64_t deadline_micros) override { client_.LimitResponse(deadline_micros); }
   void CloseAfterResponse() override { client_.CloseAfterResponse(); }
   void AbortResponse() override { client_.AbortResponse(); }
   bool response_started() const override { return client_.response_started(); }

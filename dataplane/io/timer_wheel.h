@@ -3,6 +3,7 @@
 // Hot path: no allocation. One wheel per worker thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -14,6 +15,15 @@ class Wait;
 
 using Millis = std::chrono::milliseconds;
 using Micros = std::chrono::microseconds;
+
+// The lesser of `limit` (zero: none) and what is left until `deadline_micros` (0: none), which is
+// a millisecond at least, since arming with zero would mean no limit.
+inline Millis Within(Millis limit, int64_t deadline_micros, int64_t now_micros) {
+  if (deadline_micros == 0) return limit;
+  const Micros rest(deadline_micros - now_micros);
+  const Millis left = std::max(std::chrono::ceil<Millis>(rest), Millis(1));
+  return limit.count() == 0 || left < limit ? left : limit;
+}
 
 // Lives in its owner; unlinks itself. Wakes the Wait that stands on it, or calls `callback` if set.
 class Timer {

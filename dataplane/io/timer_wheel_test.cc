@@ -118,5 +118,16 @@ TEST(TimerWheelTest, ALongPauseFiresEverythingDue) {
   EXPECT_EQ(fired.count, 100);
 }
 
+TEST(WithinTest, TheSoonerOfTwoLimits) {
+  constexpr int64_t kNow = 1'000'000;
+  EXPECT_EQ(Within(Millis(5), 0, kNow), Millis(5));
+  EXPECT_EQ(Within(Millis(0), 0, kNow), Millis(0)) << "none at all";
+  EXPECT_EQ(Within(Millis(5), kNow + 3'000, kNow), Millis(3));
+  EXPECT_EQ(Within(Millis(2), kNow + 3'000, kNow), Millis(2));
+  EXPECT_EQ(Within(Millis(0), kNow + 3'000, kNow), Millis(3));
+  EXPECT_EQ(Within(Millis(0), kNow + 2'001, kNow), Millis(3)) << "never early";
+  EXPECT_EQ(Within(Millis(5), kNow - 9'000, kNow), Millis(1)) << "0 would be no limit";
+}
+
 }  // namespace
 }  // namespace sluice::io

@@ -50,6 +50,7 @@ void AddTo(const ClusterStats& from, ClusterSums* to) {
   to->hedges_won_total += from.hedges_won_total.Get();
   to->requests_pending += from.requests_pending.Get();
   to->overflows_total += from.overflows_total.Get();
+  to->connection_limit_hits_total += from.connection_limit_hits_total.Get();
   to->requests_active += from.requests_active.Get();
 }
 

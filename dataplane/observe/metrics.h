@@ -87,7 +87,7 @@ struct ClusterStats {
   Counter pool_hits_total, stale_connections_total, retries_total, requests_active;
   Counter retries_refused_total;  // The budget was used up.
   Counter hedges_total, hedges_won_total;
-  Counter requests_pending, overflows_total;
+  Counter requests_pending, overflows_total, connection_limit_hits_total;
 };
 
 enum class SlotKind : uint8_t { kRoute, kListener, kCluster };
@@ -201,7 +201,7 @@ struct ClusterSums {
   uint64_t connections_idle = 0, pool_hits_total = 0, stale_connections_total = 0;
   uint64_t retries_total = 0, retries_refused_total = 0, requests_active = 0;
   uint64_t hedges_total = 0, hedges_won_total = 0;
-  uint64_t requests_pending = 0, overflows_total = 0;
+  uint64_t requests_pending = 0, overflows_total = 0, connection_limit_hits_total = 0;
 };
 
 // Over everything since start, for the report to the controller. Released series stay counted.

@@ -153,6 +153,7 @@ void AddCluster(const ClusterSums& cluster, Families* families) {
   families->AddGauge(Metric::kUpstreamRequestsActive, labels, cluster.requests_active);
   families->AddGauge(Metric::kUpstreamRequestsPending, labels, cluster.requests_pending);
   families->Add(Metric::kUpstreamOverflows, labels, cluster.overflows_total);
+  families->Add(Metric::kUpstreamConnectionLimitHits, labels, cluster.connection_limit_hits_total);
 }
 
 void AddProcess(Families* families) {

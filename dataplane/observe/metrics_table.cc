@@ -41,7 +41,8 @@ constexpr std::array<MetricRow, kMetricCount> kTable = {{
     {"sluice_upstream_connect_failures_total", kCounter, "upstream",
      "Connections to nodes that could not be made."},
     {"sluice_upstream_connections_active", kGauge, "upstream",
-     "Connections to nodes with a request under way."},
+     "Connections to nodes that are open or being opened, those kept for the next request "
+     "included."},
     {"sluice_upstream_connections_idle", kGauge, "upstream",
      "Connections to nodes kept for the next request."},
     {"sluice_upstream_pool_hits_total", kCounter, "upstream",
@@ -61,6 +62,9 @@ constexpr std::array<MetricRow, kMetricCount> kTable = {{
      "Requests that wait for room under the circuit breaker's limits."},
     {"sluice_upstream_overflows_total", kCounter, "upstream",
      "Requests refused because the circuit breaker had no room for them."},
+    {"sluice_upstream_connection_limit_hits_total", kCounter, "upstream",
+     "Requests that needed a new connection where the circuit breaker allowed no more; they wait, "
+     "take another node, or are refused."},
     {"sluice_endpoint_healthy", kGauge, "upstream,endpoint",
      "1 if the node passes its health checks, else 0."},
     {"sluice_endpoint_ejected", kGauge, "upstream,endpoint",

@@ -37,6 +37,7 @@ enum class Metric : uint8_t {
   kUpstreamRequestsActive,
   kUpstreamRequestsPending,
   kUpstreamOverflows,
+  kUpstreamConnectionLimitHits,
   kEndpointHealthy,
   kEndpointEjected,
   kUpstreamEjections,

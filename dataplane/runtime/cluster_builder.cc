@@ -60,12 +60,16 @@ const v1::Certificate* ClusterBuilder::FindCertificate(const std::string& name) 
 
 std::shared_ptr<upstream::Admission> ClusterBuilder::AdmissionOf(const v1::Cluster& cluster) {
   const v1::CircuitBreaker& breaker = cluster.circuit_breaker();
-  if (breaker.requests() == 0 && breaker.endpoint_requests() == 0) return nullptr;
   const upstream::AdmissionLimits limits{
       .requests = breaker.requests(),
       .endpoint_requests = breaker.endpoint_requests(),
+      .connections = breaker.connections(),
+      .endpoint_connections = breaker.endpoint_connections(),
       .pending = breaker.pending(),
       .pending_timeout = io::Millis(breaker.pending_timeout_ms())};
+  if (limits.requests == 0 && limits.endpoint_requests == 0 && !limits.of_connections()) {
+    return nullptr;
+  }
   return std::make_shared<upstream::Admission>(limits,
                                                static_cast<size_t>(cluster.endpoints_size()));
 }

@@ -61,6 +61,7 @@ const BIO_METHOD* SocketBioMethod() {
 
 void Stream::StartTls(SslPtr ssl) {
   ssl_ = std::move(ssl);
+  read_error_ = write_error_ = SSL_ERROR_NONE;
   BIO* bio = BIO_new(SocketBioMethod());
   SLUICE_CHECK(bio != nullptr);
   BIO_set_data(bio, &socket_);
@@ -72,6 +73,8 @@ void Stream::StartTls(SslPtr ssl) {
 
 bool Stream::Adopt(Stream& other) {
   ssl_ = std::move(other.ssl_);
+  read_error_ = other.read_error_;
+  write_error_ = other.write_error_;
   if (ssl_ != nullptr) BIO_set_data(SSL_get_rbio(ssl_.get()), &socket_);
   return socket_.Adopt(other.socket_);
 }
@@ -79,8 +82,11 @@ bool Stream::Adopt(Stream& other) {
 int Stream::Handshake() {
   ERR_clear_error();
   const int outcome = SSL_do_handshake(ssl_.get());
-  if (outcome == 1) return 1;
-  const ssize_t result = Result(outcome);
+  if (outcome == 1) {
+    read_error_ = SSL_ERROR_NONE;
+    return 1;
+  }
+  const ssize_t result = Result(outcome, &read_error_);
   return result == 0 ? -ECONNRESET : static_cast<int>(result);
 }
 
@@ -97,8 +103,9 @@ std::string_view Stream::server_name() const {
   return name != nullptr ? std::string_view(name) : std::string_view();
 }
 
-ssize_t Stream::Result(int outcome) {
-  switch (SSL_get_error(ssl_.get(), outcome)) {
+ssize_t Stream::Result(int outcome, int* error) {
+  *error = SSL_get_error(ssl_.get(), outcome);
+  switch (*error) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
       return -EAGAIN;
@@ -117,7 +124,9 @@ ssize_t Stream::Read(void* into, size_t bytes) {
   ERR_clear_error();
   errno = 0;
   const int read = SSL_read(ssl_.get(), into, static_cast<int>(std::min<size_t>(bytes, 1 << 30)));
-  return read > 0 ? read : Result(read);
+  if (read <= 0) return Result(read, &read_error_);
+  read_error_ = SSL_ERROR_NONE;
+  return read;
 }
 
 ssize_t Stream::Write(const void* from, size_t bytes) {
@@ -125,9 +134,12 @@ ssize_t Stream::Write(const void* from, size_t bytes) {
   if (bytes == 0) return 0;
   ERR_clear_error();
   const int written = SSL_write(ssl_.get(), from, static_cast<int>(std::min(bytes, kRecordBytes)));
-  if (written > 0) return written;
+  if (written > 0) {
+    write_error_ = SSL_ERROR_NONE;
+    return written;
+  }
   // OpenSSL tells of the peer's close_notify here, too, if there was one before the socket failed.
-  const ssize_t result = Result(written);
+  const ssize_t result = Result(written, &write_error_);
   return result == 0 ? -ECONNRESET : result;
 }
 
@@ -152,7 +164,7 @@ ssize_t Stream::Writev(const iovec* parts, int count) {
 }
 
 void Stream::WaitToRead(io::Wait& wait) {
-  if (ssl_ != nullptr && SSL_want_write(ssl_.get())) {
+  if (read_error_ == SSL_ERROR_WANT_WRITE) {
     wait.Writable(socket_);
   } else {
     wait.Readable(socket_);
@@ -160,7 +172,7 @@ void Stream::WaitToRead(io::Wait& wait) {
 }
 
 void Stream::WaitToWrite(io::Wait& wait) {
-  if (ssl_ != nullptr && SSL_want_read(ssl_.get())) {
+  if (write_error_ == SSL_ERROR_WANT_READ) {
     wait.Readable(socket_);
   } else {
     wait.Writable(socket_);

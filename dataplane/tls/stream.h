@@ -36,7 +36,10 @@ class Stream {
   int Handshake();
 
   // After a failed handshake: what the peer still sends means nothing, and can be discarded.
-  void DropTls() { ssl_.reset(); }
+  void DropTls() {
+    ssl_.reset();
+    read_error_ = write_error_ = SSL_ERROR_NONE;
+  }
 
   // -ENODATA: TLS ended without close_notify; what came before may have been cut short.
   ssize_t Read(void* into, size_t bytes);
@@ -51,7 +54,7 @@ class Stream {
   }
 
   // TLS has something of its own to send before it can go on.
-  bool wants_write() const { return ssl_ != nullptr && SSL_want_write(ssl_.get()); }
+  bool wants_write() const { return read_error_ == SSL_ERROR_WANT_WRITE; }
 
   void WaitToRead(io::Wait& wait);
   void WaitToWrite(io::Wait& wait);
@@ -62,10 +65,13 @@ class Stream {
   void Abort();
 
  private:
-  ssize_t Result(int outcome);
+  ssize_t Result(int outcome, int* error);
 
   io::Socket socket_;
   SslPtr ssl_;
+  // What SSL_get_error said of the last call of each direction, which may belong to different
+  // coroutines; SSL_want knows the last call only.
+  int read_error_ = SSL_ERROR_NONE, write_error_ = SSL_ERROR_NONE;
 };
 
 }  // namespace sluice::tls

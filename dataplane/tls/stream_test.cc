@@ -75,5 +75,30 @@ TEST_F(StreamTest, WritingBehindACloseNotifyAndAResetIsAnError) {
   EXPECT_LT(stream_.Writev(&part, 1), 0);
 }
 
+TEST_F(StreamTest, HowWritingFailedSaysNothingOfReading) {
+  Shake();
+  char bytes[100] = {};
+  EXPECT_EQ(stream_.Read(bytes, sizeof bytes), -EAGAIN);
+  close(std::exchange(client_fd_, -1));
+  EXPECT_LT(stream_.Write(bytes, sizeof bytes), 0);
+  io::Wait wait;
+  stream_.WaitToRead(wait);
+  EXPECT_FALSE(wait.await_ready()) << "the socket can be written to for ever, and brings nothing";
+}
+
+TEST_F(StreamTest, WritingThatIsHeldUpHoldsUpNoReading) {
+  Shake();
+  char bytes[16 * 1024] = {};
+  while (stream_.Write(bytes, sizeof bytes) > 0) {
+  }
+  EXPECT_FALSE(stream_.socket().writable());
+  ASSERT_EQ(SSL_write(client_.get(), "answer", 6), 6);
+  Turn();
+  io::Wait wait;
+  stream_.WaitToRead(wait);
+  EXPECT_TRUE(wait.await_ready());
+  EXPECT_EQ(stream_.Read(bytes, sizeof bytes), 6);
+}
+
 }  // namespace
 }  // namespace sluice::tls

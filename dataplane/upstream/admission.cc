@@ -4,10 +4,9 @@
 
 namespace sluice::upstream {
 
-Admission::Admission(const AdmissionLimits& limits, size_t endpoints)
-    : limits_(limits), endpoint_active_(endpoints) {}
+namespace {
 
-bool Admission::TryTake(std::atomic<uint32_t>& count, uint32_t limit) {
+bool TryTake(std::atomic<uint32_t>& count, uint32_t limit) {
   if (limit == 0) return true;
   // Sequential consistency here and in Leave: who sees no room is seen waiting by whoever makes
   // some.
@@ -16,18 +15,52 @@ bool Admission::TryTake(std::atomic<uint32_t>& count, uint32_t limit) {
   return false;
 }
 
-Admission::Room Admission::Enter(size_t endpoint, bool waited) {
-  if (!waited && waiting_.load() > 0) return Room::kClusterFull;
+void GiveBack(std::atomic<uint32_t>& count, uint32_t limit) {
+  if (limit != 0) count.fetch_sub(1);
+}
+
+}  // namespace
+
+ConnectionSlot::~ConnectionSlot() {
+  if (admission_ != nullptr) admission_->LeaveConnection(endpoint_);
+}
+
+Admission::Admission(const AdmissionLimits& limits, size_t endpoints)
+    : limits_(limits), endpoint_active_(endpoints), endpoint_connections_(endpoints) {}
+
+Admission::Room Admission::Enter(size_t endpoint, bool waited, ConnectionSlot* slot) {
+  if (!waited && awaited()) return Room::kClusterFull;
   if (!TryTake(active_, limits_.requests)) return Room::kClusterFull;
-  if (TryTake(endpoint_active_[endpoint], limits_.endpoint_requests)) return Room::kTaken;
-  if (limits_.requests != 0) active_.fetch_sub(1);
-  return Room::kEndpointFull;
+  Room room = Room::kEndpointFull;
+  if (TryTake(endpoint_active_[endpoint], limits_.endpoint_requests)) {
+    room = slot == nullptr ? Room::kTaken : TakeConnection(endpoint, slot);
+    if (room == Room::kTaken) return room;
+    GiveBack(endpoint_active_[endpoint], limits_.endpoint_requests);
+  }
+  GiveBack(active_, limits_.requests);
+  return room;
+}
+
+Admission::Room Admission::TakeConnection(size_t endpoint, ConnectionSlot* slot) {
+  if (!TryTake(connections_, limits_.connections)) return Room::kNoConnection;
+  if (!TryTake(endpoint_connections_[endpoint], limits_.endpoint_connections)) {
+    GiveBack(connections_, limits_.connections);
+    return Room::kNoConnectionThere;
+  }
+  *slot = ConnectionSlot(shared_from_this(), endpoint);
+  return Room::kTaken;
 }
 
 void Admission::Leave(size_t endpoint) {
-  if (limits_.endpoint_requests != 0) endpoint_active_[endpoint].fetch_sub(1);
-  if (limits_.requests != 0) active_.fetch_sub(1);
-  if (waiting_.load() > 0) CallNext();
+  GiveBack(endpoint_active_[endpoint], limits_.endpoint_requests);
+  GiveBack(active_, limits_.requests);
+  if (awaited()) CallNext();
+}
+
+void Admission::LeaveConnection(size_t endpoint) {
+  GiveBack(endpoint_connections_[endpoint], limits_.endpoint_connections);
+  GiveBack(connections_, limits_.connections);
+  if (awaited()) CallNext();
 }
 
 void Admission::CallNext() {
@@ -56,6 +89,7 @@ Admission::Place::Place(Admission& admission, io::Reactor& reactor) : admission_
   caller_ = std::make_shared<Caller>(reactor);
   admission_.queue_.push_back(caller_);
   admission_.waiting_.store(admission_.queue_.size());
+  admission_.AskHolders();
 }
 
 Admission::Place::~Place() {
@@ -73,6 +107,33 @@ void Admission::Place::Again() {
   caller_->turn.Reset();
   admission_.queue_.push_front(caller_);
   admission_.waiting_.store(admission_.queue_.size());
+  admission_.AskHolders();
+}
+
+void Admission::AskHolders() {
+  if (!limits_.of_connections()) return;
+  for (const auto& holder : holders_) {
+    if (std::exchange(holder->asked, true)) continue;
+    holder->reactor.Post([holder, self = shared_from_this()] {
+      {
+        const std::lock_guard lock(self->mutex_);
+        holder->asked = false;
+      }
+      if (holder->yield) holder->yield();
+    });
+  }
+}
+
+Admission::Holder::Holder(Admission& admission, io::Reactor& reactor, std::function<void()> yield)
+    : admission_(admission), worker_(std::make_shared<Worker>(Worker{reactor, std::move(yield)})) {
+  const std::lock_guard lock(admission_.mutex_);
+  admission_.holders_.push_back(worker_);
+}
+
+Admission::Holder::~Holder() {
+  worker_->yield = nullptr;
+  const std::lock_guard lock(admission_.mutex_);
+  std::erase(admission_.holders_, worker_);
 }
 
 }  // namespace sluice::upstream

@@ -33,23 +33,79 @@ class AdmissionTest : public testing::Test {
 
 TEST_F(AdmissionTest, LimitsTheCluster) {
   const auto admission = Make({.requests = 2});
-  EXPECT_EQ(admission->Enter(0, false), Room::kTaken);
-  EXPECT_EQ(admission->Enter(0, false), Room::kTaken);
-  EXPECT_EQ(admission->Enter(1, false), Room::kClusterFull);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
+  EXPECT_EQ(admission->Enter(1, false, nullptr), Room::kClusterFull);
   admission->Leave(0);
-  EXPECT_EQ(admission->Enter(1, false), Room::kTaken);
+  EXPECT_EQ(admission->Enter(1, false, nullptr), Room::kTaken);
 }
 
 TEST_F(AdmissionTest, LimitsEachEndpoint) {
   const auto admission = Make({.requests = 3, .endpoint_requests = 1});
-  EXPECT_EQ(admission->Enter(0, false), Room::kTaken);
-  EXPECT_EQ(admission->Enter(0, false), Room::kEndpointFull);
-  EXPECT_EQ(admission->Enter(1, false), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kEndpointFull);
+  EXPECT_EQ(admission->Enter(1, false, nullptr), Room::kTaken);
   // What was not given does not count.
   admission->Leave(0);
   admission->Leave(1);
-  EXPECT_EQ(admission->Enter(0, false), Room::kTaken);
-  EXPECT_EQ(admission->Enter(1, false), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
+  EXPECT_EQ(admission->Enter(1, false, nullptr), Room::kTaken);
+}
+
+TEST_F(AdmissionTest, LimitsConnections) {
+  const auto admission = Make({.connections = 2, .endpoint_connections = 1});
+  ConnectionSlot one, two, three;
+  EXPECT_EQ(admission->Enter(0, false, &one), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, false, &two), Room::kNoConnectionThere);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kTaken) << "it needs no new one";
+  EXPECT_EQ(admission->Enter(1, false, &two), Room::kTaken);
+  EXPECT_EQ(admission->TakeConnection(1, &three), Room::kNoConnection);
+  // A request that ends leaves its connection where it is.
+  admission->Leave(1);
+  EXPECT_EQ(admission->Enter(1, false, &three), Room::kNoConnection);
+  ConnectionSlot moved = std::move(two);
+  moved = {};
+  EXPECT_EQ(admission->Enter(1, false, &three), Room::kTaken);
+  EXPECT_TRUE(one.is_of(admission.get()) && three && !two && !moved);
+}
+
+TEST_F(AdmissionTest, ARefusedConnectionLeavesNoTrace) {
+  const auto admission = Make({.requests = 2, .endpoint_requests = 2, .connections = 1});
+  ConnectionSlot one, two;
+  EXPECT_EQ(admission->Enter(0, false, &one), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, false, &two), Room::kNoConnection);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
+}
+
+TEST_F(AdmissionTest, AConnectionThatEndsCallsWhoWaits) {
+  const auto admission = Make({.connections = 1, .pending = 1});
+  ConnectionSlot slot;
+  ASSERT_EQ(admission->Enter(0, false, &slot), Room::kTaken);
+  Admission::Place place(*admission, reactor_);
+  int turns = 0;
+  io::Task<void> waits = Await(place, &turns);
+  waits.Start();
+  slot = {};
+  Turn();
+  EXPECT_EQ(turns, 1);
+  EXPECT_EQ(admission->Enter(0, true, &slot), Room::kTaken);
+}
+
+TEST_F(AdmissionTest, HoldersAreAskedWhileSomebodyWaits) {
+  const auto admission = Make({.connections = 1, .pending = 2});
+  ConnectionSlot slot;
+  ASSERT_EQ(admission->Enter(0, false, &slot), Room::kTaken);
+  int asked = 0;
+  auto holder = std::make_unique<Admission::Holder>(*admission, reactor_, [&asked] { ++asked; });
+  {
+    const Admission::Place one(*admission, reactor_), two(*admission, reactor_);
+    Turn();
+    EXPECT_EQ(asked, 1) << "once for both";
+  }
+  Admission::Place place(*admission, reactor_);
+  holder.reset();
+  Turn();
+  EXPECT_EQ(asked, 1) << "it has gone meanwhile";
 }
 
 TEST_F(AdmissionTest, TheQueueHasAnEnd) {
@@ -64,23 +120,23 @@ TEST_F(AdmissionTest, TheQueueHasAnEnd) {
 
 TEST_F(AdmissionTest, WhoWaitsGoesFirstAndInOrder) {
   const auto admission = Make({.requests = 1, .pending = 2});
-  ASSERT_EQ(admission->Enter(0, false), Room::kTaken);
+  ASSERT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
   Admission::Place one(*admission, reactor_), two(*admission, reactor_);
   int first = 0, second = 0;
   io::Task<void> waits = Await(one, &first), waits_too = Await(two, &second);
   waits.Start();
   waits_too.Start();
   admission->Leave(0);
-  EXPECT_EQ(admission->Enter(0, false), Room::kClusterFull) << "somebody waits";
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kClusterFull) << "somebody waits";
   Turn();
   EXPECT_EQ(first, 1);
   EXPECT_EQ(second, 0);
-  EXPECT_EQ(admission->Enter(0, true), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, true, nullptr), Room::kTaken);
 }
 
 TEST_F(AdmissionTest, WhoFindsNoRoomIsTheNext) {
   const auto admission = Make({.requests = 1, .pending = 2});
-  ASSERT_EQ(admission->Enter(0, false), Room::kTaken);
+  ASSERT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
   Admission::Place one(*admission, reactor_), two(*admission, reactor_);
   int turns = 0, others = 0;
   io::Task<void> waits = Await(one, &turns), waits_too = Await(two, &others);
@@ -99,7 +155,7 @@ TEST_F(AdmissionTest, WhoFindsNoRoomIsTheNext) {
 
 TEST_F(AdmissionTest, ACallToSomebodyGoneGoesToTheNext) {
   const auto admission = Make({.requests = 1, .pending = 2});
-  ASSERT_EQ(admission->Enter(0, false), Room::kTaken);
+  ASSERT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
   auto one = std::make_unique<Admission::Place>(*admission, reactor_);
   Admission::Place two(*admission, reactor_);
   int turns = 0;
@@ -118,7 +174,7 @@ TEST_F(AdmissionTest, NeverMoreThanAllowedFromManyThreads) {
   const auto work = [&] {
     for (int i = 0; i < 20'000; ++i) {
       const size_t endpoint = static_cast<size_t>(i) % 2;
-      if (admission->Enter(endpoint, false) != Room::kTaken) continue;
+      if (admission->Enter(endpoint, false, nullptr) != Room::kTaken) continue;
       const int now = ++inside;
       for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
       }
@@ -129,9 +185,9 @@ TEST_F(AdmissionTest, NeverMoreThanAllowedFromManyThreads) {
   std::thread one(work), two(work), three(work), four(work);
   for (std::thread* thread : {&one, &two, &three, &four}) thread->join();
   EXPECT_LE(most, 3);
-  EXPECT_EQ(admission->Enter(0, false), Room::kTaken);
-  EXPECT_EQ(admission->Enter(0, false), Room::kTaken);
-  EXPECT_EQ(admission->Enter(0, false), Room::kEndpointFull);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
+  EXPECT_EQ(admission->Enter(0, false, nullptr), Room::kEndpointFull);
 }
 
 }  // namespace

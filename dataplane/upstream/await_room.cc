@@ -4,9 +4,9 @@ namespace sluice::upstream {
 
 using http::Failure;
 
-io::Task<Failure> AwaitRoom(io::Reactor& reactor, RoomWanted wanted, Cluster::Load* load,
+io::Task<Failure> AwaitRoom(io::Reactor& reactor, RoomWanted room, Cluster::Load* load,
                             int* endpoint) {
-  Cluster& cluster = wanted.cluster;
+  Cluster& cluster = room.cluster;
   observe::ClusterStats& stats = cluster.stats();
   *endpoint = Cluster::kNoEndpoint;
   Admission::Place place(*cluster.spec().admission, reactor);
@@ -14,12 +14,12 @@ io::Task<Failure> AwaitRoom(io::Reactor& reactor, RoomWanted wanted, Cluster::Lo
     stats.overflows_total.Add();
     co_return Failure::kUpstreamOverflow;
   }
-  reactor.timers().Arm(wanted.timer, wanted.limit);
+  reactor.timers().Arm(room.timer, room.limit);
   stats.requests_pending.Add();
   Failure failure = Failure::kNone;
   for (bool my_turn = place.first();; my_turn = true) {
     if (my_turn) {
-      *endpoint = cluster.Enter(wanted.hash, wanted.tried, true, load);
+      *endpoint = cluster.Enter(room.wanted, true, load);
       if (*endpoint >= 0) break;
       if (*endpoint == Cluster::kNoEndpoint) {
         failure = Failure::kNoEndpoint;
@@ -28,7 +28,7 @@ io::Task<Failure> AwaitRoom(io::Reactor& reactor, RoomWanted wanted, Cluster::Lo
       place.Again();
     }
     io::Wait wait;
-    wait.On(place.turn()).Until(wanted.timer).Hangup(wanted.client);
+    wait.On(place.turn()).Until(room.timer).Hangup(room.client);
     const io::Wake wake = co_await wait;
     if (wake == io::Wake::kSignal) continue;
     failure = wake == io::Wake::kTimeout ? Failure::kUpstreamOverflow : Failure::kClientGone;

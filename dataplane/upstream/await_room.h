@@ -9,8 +9,7 @@ namespace sluice::upstream {
 
 struct RoomWanted {
   Cluster& cluster;
-  uint64_t hash;
-  const TriedEndpoints& tried;
+  Cluster::Wanted wanted;
   io::Timer& timer;
   io::Millis limit;  // Zero: none.
   io::PeerState& client;
@@ -18,7 +17,7 @@ struct RoomWanted {
 
 // As Cluster::Enter, when it had no room. kUpstreamOverflow when the queue is full or the time
 // over, kClientGone when the client is gone before.
-io::Task<http::Failure> AwaitRoom(io::Reactor& reactor, RoomWanted wanted, Cluster::Load* load,
+io::Task<http::Failure> AwaitRoom(io::Reactor& reactor, RoomWanted room, Cluster::Load* load,
                                   int* endpoint);
 
 }  // namespace sluice::upstream

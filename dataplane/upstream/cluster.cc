@@ -4,11 +4,14 @@
 #include <string>
 
 namespace sluice::upstream {
+
+using Room = Admission::Room;
+
 namespace {
 
 constexpr uint64_t kRetryCost = 100;
 constexpr uint32_t kRetriesSavedMin = 10;
-constexpr int64_t kRetryMicros = 100'000;  // Earns one.
+constexpr int64_t kRetryMicros = 100'000;  // Earns one, for all workers together.
 
 std::vector<EndpointLoad> LoadsOf(const ClusterSpec& spec) {
   std::vector<EndpointLoad> loads;
@@ -27,41 +30,114 @@ std::vector<std::string> AddressesOf(const ClusterSpec& spec) {
 
 }  // namespace
 
-Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, PoolSet& pools,
-                 observe::ClusterStats& stats, uint64_t seed)
+Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, const ClusterHome& home)
     : spec_(std::move(spec)),
-      stats_(stats),
+      stats_(home.stats),
       loads_(LoadsOf(*spec_)),
       balancer_(spec_->lb_strategy, loads_, AddressesOf(*spec_), spec_->panic_threshold_percent,
-                seed),
+                home.seed),
       slow_start_(spec_->slow_start),
+      retry_micros_(kRetryMicros * home.workers),
       retry_budget_(spec_->retry_budget_percent == 0 ? 0 : kRetryCost * kRetriesSavedMin) {
   pools_.reserve(spec_->endpoints.size());
   for (const EndpointSpec& endpoint : spec_->endpoints)
-    pools_.push_back(pools.Get(endpoint.pool_key));
+    pools_.push_back(home.pools.Get(endpoint.pool_key));
+  if (spec_->admission != nullptr && spec_->admission->limits().of_connections()) {
+    holder_.emplace(*spec_->admission, home.reactor, [this] { Yield(); });
+  }
 }
 
-int Cluster::Enter(uint64_t hash, const TriedEndpoints& tried, bool waited, Load* load) {
-  int endpoint = balancer_.Pick(hash, tried);
+int Cluster::Enter(const Wanted& wanted, bool waited, Load* load) {
+  int endpoint = balancer_.Pick(wanted.hash, wanted.tried);
   if (endpoint < 0) return kNoEndpoint;
-  if (Admission* const admission = spec_->admission.get(); admission != nullptr) {
-    TriedEndpoints passed_over = tried;
+  ConnectionSlot slot;
+  if (spec_->admission != nullptr) {
+    TriedEndpoints passed_over = wanted.tried;
     for (;;) {
-      const Admission::Room room = admission->Enter(static_cast<size_t>(endpoint), waited);
-      if (room == Admission::Room::kTaken) break;
-      if (room == Admission::Room::kClusterFull) return kNoRoom;
+      const Room room = EnterAt(static_cast<size_t>(endpoint), wanted, waited, &slot);
+      if (room == Room::kTaken) break;
+      if (room == Room::kNoConnection || room == Room::kClusterFull) return kNoRoom;
       const uint32_t before = passed_over.size();
       passed_over.Add(static_cast<uint32_t>(endpoint));
       if (passed_over.size() == before) return kNoRoom;
-      endpoint = balancer_.Pick(hash, passed_over);
+      endpoint = balancer_.Pick(wanted.hash, passed_over);
       if (endpoint < 0) return kNoRoom;
     }
   }
-  *load = Load(*this, static_cast<size_t>(endpoint));
+  *load = Load(*this, static_cast<size_t>(endpoint), std::move(slot));
   return endpoint;
 }
 
-Cluster::Load::Load(Cluster& cluster, size_t endpoint) : cluster_(&cluster), endpoint_(endpoint) {
+// --- Connections, where there may be so many only.
+
+Admission::Room Cluster::EnterAt(size_t endpoint, const Wanted& wanted, bool waited,
+                                 ConnectionSlot* slot) {
+  Admission& admission = *spec_->admission;
+  const bool needed = holder_.has_value() && NeedsConnection(endpoint, wanted);
+  Room room = admission.Enter(endpoint, waited, needed ? slot : nullptr);
+  // One that nobody uses gives way.
+  if (room == Room::kNoConnection && DropIdle()) room = admission.Enter(endpoint, waited, slot);
+  const bool hit = room == Room::kNoConnection || room == Room::kNoConnectionThere;
+  if (hit && !waited) stats_.connection_limit_hits_total.Add();
+  return room;
+}
+
+bool Cluster::NeedsConnection(size_t endpoint, const Wanted& wanted) const {
+  const Admission* const admission = spec_->admission.get();
+  const Pool& pool = *pools_[endpoint];
+  if (wanted.may_share && Shares(static_cast<int>(endpoint)) && pool.HasSharedOf(admission)) {
+    return false;
+  }
+  return !wanted.may_reuse || !pool.HasIdleOf(admission);
+}
+
+bool Cluster::TakeConnection(int endpoint, Load* load) {
+  if (!holder_.has_value() || load->slot_) return true;
+  const auto take = [&] {
+    return spec_->admission->TakeConnection(static_cast<size_t>(endpoint), &load->slot_);
+  };
+  Room room = take();
+  if (room == Room::kNoConnection && DropIdle()) room = take();
+  return room == Room::kTaken;
+}
+
+bool Cluster::Shares(int endpoint) const {
+  switch (spec_->protocol) {
+    case v1::UPSTREAM_PROTOCOL_HTTP2:
+      return true;
+    case v1::UPSTREAM_PROTOCOL_AUTO:
+      return !spec_->endpoints[static_cast<size_t>(endpoint)].server_name.empty();
+    default:
+      return false;
+  }
+}
+
+PoolLimits Cluster::LimitsOfReturn() {
+  PoolLimits limits = pool_limits();
+  if (owes_connection_) [[unlikely]] {
+    owes_connection_ = false;
+    if (spec_->admission->awaited()) limits.idle_max = 0;
+  }
+  return limits;
+}
+
+bool Cluster::DropIdle() {
+  const auto fullest =
+      std::max_element(pools_.begin(), pools_.end(),
+                       [](const auto& a, const auto& b) { return a->idle() < b->idle(); });
+  if ((*fullest)->idle() > 0) return (*fullest)->DropIdle();
+  return std::any_of(pools_.begin(), pools_.end(),
+                     [](const auto& pool) { return pool->DropIdle(); });
+}
+
+void Cluster::Yield() {
+  if (spec_->admission->awaited() && !DropIdle()) owes_connection_ = true;
+}
+
+// --- What is under way.
+
+Cluster::Load::Load(Cluster& cluster, size_t endpoint, ConnectionSlot slot)
+    : cluster_(&cluster), endpoint_(endpoint), slot_(std::move(slot)) {
   ++cluster.loads_[endpoint].active_requests;
   ++cluster.requests_active_;
   cluster.stats_.requests_active.Add();
@@ -87,8 +163,8 @@ void Cluster::EarnRetries(int64_t now_micros) {
   // Saved up for a node that dies with all it has under way.
   const uint64_t most = kRetryCost * std::max(requests_active_, kRetriesSavedMin);
   uint64_t earned = spec_->retry_budget_percent;
-  if (const int64_t gone = now_micros - earned_micros_; gone >= kRetryMicros) {
-    earned += kRetryCost * static_cast<uint64_t>(gone / kRetryMicros);
+  if (const int64_t gone = now_micros - earned_micros_; gone >= retry_micros_) {
+    earned += kRetryCost * static_cast<uint64_t>(gone / retry_micros_);
     earned_micros_ = now_micros;
   }
   retry_budget_ = std::min(retry_budget_ + earned, most);

@@ -20,12 +20,15 @@ class RetryBudgetTest : public testing::Test {
     return taken;
   }
 
+  ClusterHome Home(uint32_t workers = 1) { return {reactor_, pools_, stats_, 1, workers}; }
+
+  io::Reactor reactor_;
   PoolSet pools_;
   observe::ClusterStats stats_;
 };
 
 TEST_F(RetryBudgetTest, AFifthOfTheRequests) {
-  Cluster cluster(Spec(20), pools_, stats_, 1);
+  Cluster cluster(Spec(20), Home());
   cluster.BeginRequest(0);
   TakeAll(cluster);
   for (int i = 0; i < 25; ++i) cluster.BeginRequest(0);
@@ -34,7 +37,7 @@ TEST_F(RetryBudgetTest, AFifthOfTheRequests) {
 }
 
 TEST_F(RetryBudgetTest, TimeEarnsTenASecond) {
-  Cluster cluster(Spec(20), pools_, stats_, 1);
+  Cluster cluster(Spec(20), Home());
   cluster.BeginRequest(0);
   TakeAll(cluster);
   cluster.BeginRequest(350'000);
@@ -43,16 +46,26 @@ TEST_F(RetryBudgetTest, TimeEarnsTenASecond) {
   EXPECT_EQ(TakeAll(cluster), 10) << "no more than can be saved";
 }
 
+TEST_F(RetryBudgetTest, WorkersShareWhatTimeEarns) {
+  Cluster cluster(Spec(20), Home(4));
+  cluster.BeginRequest(0);
+  TakeAll(cluster);
+  cluster.BeginRequest(350'000);
+  EXPECT_EQ(TakeAll(cluster), 0);
+  cluster.BeginRequest(1'200'000);
+  EXPECT_EQ(TakeAll(cluster), 3) << "two and a half by time, and by the requests";
+}
+
 TEST_F(RetryBudgetTest, SavesAsManyAsAreUnderWay) {
-  Cluster cluster(Spec(20), pools_, stats_, 1);
+  Cluster cluster(Spec(20), Home());
   std::vector<Cluster::Load> loads(300);
-  for (Cluster::Load& load : loads) ASSERT_EQ(cluster.Enter(0, {}, false, &load), 0);
+  for (Cluster::Load& load : loads) ASSERT_EQ(cluster.Enter({0, {}}, false, &load), 0);
   for (int i = 0; i < 10'000; ++i) cluster.BeginRequest(0);
   EXPECT_EQ(TakeAll(cluster), 300);
 }
 
 TEST_F(RetryBudgetTest, HedgesComeOutOfIt) {
-  Cluster cluster(Spec(20), pools_, stats_, 1);
+  Cluster cluster(Spec(20), Home());
   cluster.BeginRequest(0);
   TakeAll(cluster);
   for (int i = 0; i < 5; ++i) cluster.BeginRequest(0);
@@ -63,7 +76,7 @@ TEST_F(RetryBudgetTest, HedgesComeOutOfIt) {
 }
 
 TEST_F(RetryBudgetTest, ZeroMeansNone) {
-  Cluster cluster(Spec(0), pools_, stats_, 1);
+  Cluster cluster(Spec(0), Home());
   cluster.BeginRequest(60'000'000);
   EXPECT_FALSE(cluster.TakeRetry());
 }

@@ -30,11 +30,13 @@ OutlierDetector::OutlierDetector(const OutlierSettings& settings,
     : settings_(settings), endpoints_(std::move(endpoints)), counts_(endpoints_.size()) {}
 
 void OutlierDetector::Succeeded(size_t endpoint, int64_t head_micros) {
-  Counts& counts = counts_[endpoint];
-  if (counts.failures_in_a_row.load(std::memory_order_relaxed) != 0) {
-    counts.failures_in_a_row.store(0, std::memory_order_relaxed);
-  }
+  Connected(endpoint);
   CountAnswer(endpoint, head_micros);
+}
+
+void OutlierDetector::Connected(size_t endpoint) {
+  std::atomic<uint32_t>& in_a_row = counts_[endpoint].failures_in_a_row;
+  if (in_a_row.load(std::memory_order_relaxed) != 0) in_a_row.store(0, std::memory_order_relaxed);
 }
 
 void OutlierDetector::Outrun(size_t endpoint, int64_t waited_micros) {
@@ -55,7 +57,12 @@ void OutlierDetector::Failed(size_t endpoint, int64_t now_unix_ms) {
     counts.requests.fetch_add(1, std::memory_order_relaxed);
     counts.failures.fetch_add(1, std::memory_order_relaxed);
   }
-  const uint32_t in_a_row = counts.failures_in_a_row.fetch_add(1, std::memory_order_relaxed) + 1;
+  ConnectFailed(endpoint, now_unix_ms);
+}
+
+void OutlierDetector::ConnectFailed(size_t endpoint, int64_t now_unix_ms) {
+  std::atomic<uint32_t>& failures = counts_[endpoint].failures_in_a_row;
+  const uint32_t in_a_row = failures.fetch_add(1, std::memory_order_relaxed) + 1;
   // Where the cap keeps it in, not every further failure asks again.
   if (settings_.consecutive_failures == 0 || in_a_row % settings_.consecutive_failures != 0) return;
   Eject(endpoint, OutlierReason::kConsecutiveFailures,

@@ -1,7 +1,7 @@
 // Takes endpoints out of a cluster for how they treat requests: too many failures in a row, or in
 // an interval far more failures or far slower answers than the others.
 //
-// Succeeded, Failed and Outrun are on the request path, from any worker; they write to what workers
+// What the workers tell is on the request path, from any worker; they write to what workers
 // share only where something failed lately or figures are asked for. Tick is the control thread's.
 #pragma once
 
@@ -50,6 +50,11 @@ class OutlierDetector {
   void Failed(size_t endpoint, int64_t now_unix_ms);
   // Without a response after so long, when it was given up in favour of a faster one.
   void Outrun(size_t endpoint, int64_t waited_micros);
+
+  // Of a connection that stands for no request of its own, as in tcp services: only those in a row
+  // count.
+  void Connected(size_t endpoint);
+  void ConnectFailed(size_t endpoint, int64_t now_unix_ms);
 
   // Takes back whose time is over, and judges an interval that is.
   void Tick(int64_t now_unix_ms);

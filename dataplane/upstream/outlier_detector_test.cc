@@ -49,6 +49,27 @@ TEST_F(OutlierDetectorTest, FailuresInARowEject) {
   EXPECT_EQ(detector_->ejections_total(OutlierReason::kConsecutiveFailures), 1u);
 }
 
+TEST_F(OutlierDetectorTest, ConnectionsCountInARowAndInNoInterval) {
+  Make({.consecutive_failures = 3,
+        .interval = milliseconds(10'000),
+        .success_deviations_percent = 100,
+        .requests_min = 10},
+       3);
+  const auto fail = [this](size_t endpoint, int times) {
+    for (int i = 0; i < times; ++i) detector_->ConnectFailed(endpoint, now_);
+  };
+  Pass(milliseconds(1));
+  for (size_t i = 0; i < 3; ++i) Succeed(i, 20);
+  for (int i = 0; i < 20; ++i) {
+    fail(0, 2);
+    detector_->Connected(0);
+  }
+  Pass(milliseconds(10'000));
+  EXPECT_FALSE(Ejected(0));
+  fail(0, 3);
+  EXPECT_TRUE(Ejected(0));
+}
+
 TEST_F(OutlierDetectorTest, TimeBringsItBackAndRepetitionTakesLonger) {
   Make({.consecutive_failures = 1, .interval = milliseconds(3'600'000)}, 3);
   Fail(0, 1);

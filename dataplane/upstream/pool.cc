@@ -78,6 +78,18 @@ void Pool::Put(std::unique_ptr<Connection> connection, const PoolLimits& limits,
   kept->reactor_.timers().Arm(kept->idle_timer_, timeout);
 }
 
+bool Pool::DropIdle() {
+  if (Connection* const oldest = oldest_; oldest != nullptr) {
+    Unlink(*oldest);
+    delete oldest;
+    return true;
+  }
+  for (const auto& shared : shared_) {
+    if (shared->Yield()) return true;
+  }
+  return false;
+}
+
 void Pool::OnIdleEvent(void* argument) {
   auto* connection = static_cast<Connection*>(argument);
   if (!connection->stream_.socket().peer().gone() && Silent(connection->stream_)) return;
@@ -107,6 +119,12 @@ SharedConnection* Pool::FindShared() const {
     if (shared->has_room()) return shared.get();
   }
   return nullptr;
+}
+
+bool Pool::HasSharedOf(const Admission* admission) const {
+  const SharedConnection* shared = FindShared();
+  if (shared == nullptr && !speaks_http1_) shared = FindConnecting();
+  return shared != nullptr && shared->slot().is_of(admission);
 }
 
 SharedConnection* Pool::FindConnecting() const {

@@ -32,6 +32,7 @@ class Connection {
 
   tls::Stream& stream() { return stream_; }
   uint32_t requests = 0;  // Started on it.
+  ConnectionSlot slot;    // Where the cluster may have so many only.
   bool reused() const { return requests > 1; }
 
  private:
@@ -64,6 +65,12 @@ class Pool {
   void Put(std::unique_ptr<Connection> connection, const PoolLimits& limits,
            io::Millis peer_timeout);
   uint32_t idle() const { return idle_; }
+  // Whether what Take would return counts among the connections of `admission`.
+  bool HasIdleOf(const Admission* admission) const {
+    return newest_ != nullptr && newest_->slot.is_of(admission);
+  }
+  // Closes one that nobody uses, of either kind. False if there is none.
+  bool DropIdle();
 
   // --- HTTP/2.
   // Streams on one connection. More would wait for each other in its losses; many servers allow no
@@ -71,6 +78,8 @@ class Pool {
   static constexpr uint32_t kStreamsMax = 100;
   // One with room for another request; null if there is none.
   SharedConnection* FindShared() const;
+  // Whether the one that the next request would go to counts among those of `admission`.
+  bool HasSharedOf(const Admission* admission) const;
   // One that is being opened and will have room.
   SharedConnection* FindConnecting() const;
   void Add(std::unique_ptr<SharedConnection> connection);

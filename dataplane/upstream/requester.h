@@ -16,12 +16,15 @@
 
 namespace sluice::upstream {
 
-// How long the peer may take nothing of what is sent to it.
+// How long the peer may take nothing of what is sent to it, and until when it has to have all.
 struct SendLimit {
   io::TimerWheel& timers;
   io::Timer& timer;
   io::Millis idle;
-  void Restart() const { timers.Arm(timer, idle); }
+  int64_t deadline_micros = 0;  // Monotonic; 0: none.
+  void Restart() const {
+    timers.Arm(timer, io::Within(idle, deadline_micros, timers.now_micros()));
+  }
 };
 
 class Requester {

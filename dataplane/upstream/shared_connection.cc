@@ -46,6 +46,8 @@ io::Task<void> SharedConnection::Serve() {
   const bool http2 = failure_ == Failure::kNone && !pool_.speaks_http1();
   if (!http2) {
     state_ = State::kOver;
+    if (connection_ != nullptr) connection_->slot = std::move(slot_);
+    slot_ = {};
     TellWaiters();
     // Nobody was left to take it.
     if (connection_ != nullptr) pool_.Put(std::move(connection_), options_.limits, {});
@@ -136,6 +138,13 @@ void SharedConnection::Leave() {
   if (state_ == State::kOver) return DropSoon();
   stats_.connections_idle.Add();
   if (exhausted() || options_.limits.idle_max == 0) session_->Shutdown({});
+}
+
+bool SharedConnection::Yield() {
+  if (state_ != State::kReady || users_ > 0 || session_->going_away()) return false;
+  session_->Shutdown({});
+  slot_ = {};
+  return true;
 }
 
 void SharedConnection::OnSilence(int64_t since_micros) {

@@ -33,9 +33,16 @@ class SharedConnection final : private h2::SessionOwner {
   SharedConnection& operator=(const SharedConnection&) = delete;
 
   void Start();
+  // Where the cluster may have so many connections only: counts as one of them.
+  void Hold(ConnectionSlot slot) { slot_ = std::move(slot); }
+  const ConnectionSlot& slot() const { return slot_; }
+  // Closes it, and gives up its slot, if nobody uses it. False: somebody does.
+  bool Yield();
   bool connecting() const { return state_ == State::kConnecting; }
   // Connecting, and those who wait for it will find room.
   bool expects_room() const { return connecting() && waiting_ < pool_.streams_expected(); }
+  // Once it is connected: whether it has had a request.
+  bool used() const { return connection_->requests > 0; }
   // Takes another request.
   bool has_room() const {
     return state_ == State::kReady && !session_->going_away() && !exhausted() &&
@@ -99,6 +106,7 @@ class SharedConnection final : private h2::SessionOwner {
   observe::ClusterStats& stats_;
   Pool& pool_;
   const Options options_;
+  ConnectionSlot slot_;
   io::Timer timer_;
   std::unique_ptr<Connection> connection_;  // Null while connecting.
   std::optional<h2::H2Session> session_;

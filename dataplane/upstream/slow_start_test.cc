@@ -56,13 +56,14 @@ TEST_F(SlowStartTest, ANewEndpointGetsATenthOfItsShare) {
     }
     PoolSet pools;
     observe::ClusterStats stats;
-    Cluster cluster(spec, pools, stats, 1);
+    io::Reactor reactor;
+    Cluster cluster(spec, {reactor, pools, stats, 1});
     const auto share = [&](int64_t at) {
       int picked = 0;
       for (int i = 0; i < 2200; ++i) {
         cluster.BeginRequest(at);
         Cluster::Load load;
-        picked += cluster.Enter(0, {}, false, &load);
+        picked += cluster.Enter({0, {}}, false, &load);
       }
       return picked;
     };

@@ -78,12 +78,19 @@ std::unique_ptr<runtime::WorkerRuntime> Worker::MakeRuntime(const runtime::Runti
   }
   for (const auto& spec : config->clusters) {
     const auto same = kept.find(spec.get());
-    runtime->clusters.push_back(
-        same != kept.end() ? same->second
-                           : std::make_shared<upstream::Cluster>(
-                                 spec, pools_, context_.stats.Cluster(spec->slot), random_.Next()));
+    runtime->clusters.push_back(same != kept.end()
+                                    ? same->second
+                                    : std::make_shared<upstream::Cluster>(spec, HomeOf(*spec)));
   }
   return runtime;
+}
+
+upstream::ClusterHome Worker::HomeOf(const upstream::ClusterSpec& spec) {
+  return {.reactor = reactor_,
+          .pools = pools_,
+          .stats = context_.stats.Cluster(spec.slot),
+          .seed = random_.Next(),
+          .workers = hooks_.workers};
 }
 
 void Worker::CommitHere(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,

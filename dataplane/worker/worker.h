@@ -40,6 +40,7 @@ class Worker {
   struct Hooks {
     // Called on the worker's thread when it has let go of a snapshot.
     std::function<void(const runtime::RuntimeConfig*)> released;
+    uint32_t workers = 1;  // How many there are.
     // The worker of that index; they all live as long as any of them runs.
     std::function<Worker&(size_t)> colleague;
   };
@@ -81,6 +82,7 @@ class Worker {
   static void OnMaintenance(void* worker);
 
   std::unique_ptr<runtime::WorkerRuntime> MakeRuntime(const runtime::RuntimeConfig* config);
+  upstream::ClusterHome HomeOf(const upstream::ClusterSpec& spec);
   void CommitHere(const runtime::RuntimeConfig* config, std::vector<ListenerSocket> sockets,
                   io::Millis drain_timeout);
   void OpenSockets(listener::Listener& listener, ListenerSocket& socket);

@@ -16,6 +16,7 @@ WorkerSet::WorkerSet(WorkerSetOptions options, observe::Registry& registry,
   hooks.released = [this](const runtime::RuntimeConfig* config) {
     options_.post_to_control([this, config] { Released(config); });
   };
+  hooks.workers = static_cast<uint32_t>(options_.workers);
   hooks.colleague = [this](size_t worker) -> Worker& { return *workers_[worker]; };
   for (int i = 0; i < options_.workers; ++i) {
     workers_.push_back(

@@ -73,6 +73,12 @@ class Rig:
         self.parts.append(server)
         return server
 
+    def full_upstream(self):
+        """Nobody can connect to it, or is refused."""
+        full = upstream.Full(self.port())
+        self.parts.append(full)
+        return full
+
     def h2_upstream(self, **options):
         server = h2_upstream.H2Upstream(self.port(), **options)
         self.parts.append(server)
@@ -110,12 +116,12 @@ class Rig:
 
     def complaints(self):
         processes = [getattr(part, "process", part) for part in self.parts
-                     if not isinstance(part, upstream.Upstream)]
+                     if not isinstance(part, (upstream.Upstream, upstream.Full))]
         return [text for text in (p.complaint() for p in processes) if text]
 
     def dump(self, lines=40):
         for part in self.parts:
-            if isinstance(part, (upstream.Upstream, h2_upstream.H2Upstream)):
+            if isinstance(part, (upstream.Upstream, upstream.Full, h2_upstream.H2Upstream)):
                 continue
             part = getattr(part, "process", part)
             print(f"--- {part.name}: {' '.join(part.argv[:3])} ...\n{part.tail(lines)}",

@@ -18,6 +18,23 @@ def reply(body=b"", status="200 OK", headers=()):
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
+class Full:
+    """Listens, and its queue is full: whoever connects is not even answered with SYN+ACK."""
+
+    def __init__(self, port, host="127.0.0.1"):
+        self.address = f"{host}:{port}"
+        self.sockets = [socket.create_server((host, port), backlog=0)]
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex((host, port))
+            self.sockets.append(filler)
+
+    def stop(self):
+        for sock in self.sockets:
+            sock.close()
+
+
 class Connection:
     """What one connection from the proxy brought."""
 

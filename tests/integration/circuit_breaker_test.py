@@ -18,7 +18,7 @@ class CircuitBreakerTest(rig.FleetTest):
     def prepare(cls):
         r = cls.rig
         cls.port = r.port()
-        cls.tcp_port = r.port()
+        cls.tcp_port, cls.tcp_connections_port = r.port(), r.port()
         cls.one, cls.two = r.upstream(), r.upstream()
         cls.fast = r.nginx("fast")
         cls.multiplexed = r.h2_upstream(on_request=cls.hold_h2)
@@ -29,6 +29,9 @@ class CircuitBreakerTest(rig.FleetTest):
                 options["protocol"] = "http2"
             return rig.route(name, backends, name, options, path_prefix=path or "/" + name)
         both = [cls.one, cls.two]
+        h2_passed_on = rig.route("h2-passed-on", [r.h2_upstream()], "h2-passed-on", {
+            "protocol": "http2", "circuit_breaker": {"connections": 1, "pending": 100}},
+            path_prefix="/h2-passed-on")
         cls.document = rig.document(
             rig.service(cls.port, [
                 limited("all", both, requests=5, pending=0),
@@ -37,11 +40,22 @@ class CircuitBreakerTest(rig.FleetTest):
                 limited("impatient", both, requests=1, pending=4, pending_timeout="300ms"),
                 limited("churn", [cls.fast], requests=3, pending=1000, pending_timeout="20s"),
                 limited("h2", [cls.multiplexed], requests=4, pending=0),
+                limited("connections", both, connections=3, pending=2),
+                limited("node-connections", both, node_connections=1, pending=0),
+                limited("passed-on", [cls.fast], connections=1, pending=100,
+                        pending_timeout="20s"),
+                limited("scarce", [cls.fast], connections=3, pending=1000, pending_timeout="20s"),
+                h2_passed_on,
             ]),
             rig.service(cls.tcp_port, [
                 {"name": "tcp", "upstreams": [rig.group("tcp", [cls.one], circuit_breaker={
                     "requests": 1, "pending": 1, "pending_timeout": "10s"})]}],
-                name="tcp", protocol="tcp"))
+                name="tcp", protocol="tcp"),
+            rig.service(cls.tcp_connections_port, [
+                {"name": "tcp", "upstreams": [rig.group(
+                    "tcp-connections", [cls.one], circuit_breaker={
+                        "connections": 1, "pending": 1, "pending_timeout": "10s"})]}],
+                name="tcp-connections", protocol="tcp"))
         r.apply(cls.document)
 
     def setUp(self):
@@ -157,16 +171,76 @@ class CircuitBreakerTest(rig.FleetTest):
         self.release.set()
         self.assertEqual({client.response().status for client in first}, {200})
 
+    # --- Connections.
+    def test_connections_an_upstream_may_have(self):
+        clients = self.fill(3, "/connections/x")
+        hits = self.metric("connection_limit_hits_total", "connections")
+        clients += self.send(2, "/connections/wait")
+        rig.wait_for("the queue", lambda: self.metric("requests_pending", "connections") == 2)
+        self.assertEqual(self.metric("connection_limit_hits_total", "connections"), hits + 1,
+                         "the second waits behind the first")
+        self.check_refused("/connections/x")
+        self.assertEqual(len(self.held), 3)
+        self.assertEqual(self.open_connections(), 3)
+        self.release.set()
+        self.assertEqual({client.response().status for client in clients}, {200})
+        # Used again, those that are kept, and passed on to workers that have none.
+        for _ in range(12):
+            self.assertEqual(self.get("/connections/x").status, 200)
+
+    def open_connections(self):
+        return sum(not c.ended and len(c.started) > 0
+                   for up in (self.one, self.two) for c in up.connections
+                   if any(q.target.startswith("/connections") for q in c.started))
+
+    def test_connections_a_node_may_have(self):
+        clients = self.fill(2, "/node-connections/x")
+        for up in (self.one, self.two):
+            self.assertEqual(sum(not c.ended and any(
+                q.target.startswith("/node-connections") for q in c.started)
+                for c in up.connections), 1)
+        self.check_refused("/node-connections/x")
+        self.release.set()
+        self.assertEqual({client.response().status for client in clients}, {200})
+
+    def test_an_unused_connection_goes_to_the_worker_that_needs_it(self):
+        for path in ("/passed-on/x", "/h2-passed-on/x"):
+            for _ in range(24):
+                self.assertEqual(self.get(path).status, 200)
+
+    def test_nobody_is_forgotten_where_connections_are_scarce(self):
+        most, done = [0], threading.Event()
+
+        def watch():
+            while not done.is_set():
+                most.append(self.metric("connections_active", "scarce"))
+                time.sleep(0.01)
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        with concurrent.futures.ThreadPoolExecutor(30) as pool:
+            statuses = list(pool.map(lambda _: self.get("/scarce/x").status, range(1000)))
+        done.set()
+        watcher.join()
+        self.assertEqual(set(statuses), {200})
+        self.assertLessEqual(max(most), 3)
+
     def test_tcp_connections(self):
+        for port, upstream in ((self.tcp_port, "tcp"),
+                               (self.tcp_connections_port, "tcp-connections")):
+            with self.subTest(upstream):
+                self.hold()
+                self.check_tcp(port, upstream)
+
+    def check_tcp(self, port, upstream):
         def begin():
-            client = h1.Client(self.proxy.host, self.tcp_port)
+            client = h1.Client(self.proxy.host, port)
             self.addCleanup(client.close)
             client.send(rig.request("/tcp"))
             return client
         one = begin()
         rig.wait_for("the request", lambda: len(self.held) == 1)
         two = begin()
-        rig.wait_for("the queue", lambda: self.metric("requests_pending", "tcp") == 1)
+        rig.wait_for("the queue", lambda: self.metric("requests_pending", upstream) == 1)
         with self.assertRaises((h1.Cut, h1.Gone, ConnectionError)):
             begin().response()
         self.release.set()

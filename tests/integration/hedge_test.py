@@ -2,7 +2,6 @@
 """Slow reads go to a second node as well; the first answer counts, and the other try is ended."""
 import concurrent.futures
 import hashlib
-import socket
 import threading
 import time
 import unittest  # noqa: F401
@@ -28,14 +27,6 @@ class HedgeTest(rig.FleetTest):
         cls.third = r.upstream()
         cls.both_h2 = [r.h2_upstream(on_request=cls.answer_h2) for _ in range(2)]
         cls.scripts_h2 = {}
-        cls.full = socket.create_server(("127.0.0.1", r.port()), backlog=0)
-        cls.fillers = []
-        for _ in range(4):  # What comes after these is not even answered with SYN+ACK.
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(cls.full.getsockname())
-            cls.fillers.append(filler)
-        full = "127.0.0.1:{}".format(cls.full.getsockname()[1])
         turn = {"lb_strategy": "round_robin"}
         hedge = {"hedge_after": f"{int(AFTER * 1000)}ms"}
 
@@ -50,7 +41,7 @@ class HedgeTest(rig.FleetTest):
             to("lone", cls.both[:1]),
             to("total", cls.both, timeouts={"request": "600ms"}),
             to("trouble", cls.both),
-            to("full", [full, cls.both[0]]),
+            to("full", [r.full_upstream(), cls.both[0]]),
             to("h2", cls.both_h2, {"protocol": "http2"}),
         ]
         cls.apply()
@@ -58,12 +49,6 @@ class HedgeTest(rig.FleetTest):
     @classmethod
     def apply(cls, *more):
         cls.rig.apply(rig.document(rig.service(cls.port, [*more, *cls.routes])))
-
-    @classmethod
-    def tearDownClass(cls):
-        for sock in (cls.full, *cls.fillers):
-            sock.close()
-        super().tearDownClass()
 
     @classmethod
     def answer_h2(cls, request):

@@ -28,11 +28,16 @@ class OutlierDetectionTest(rig.FleetTest):
                        interval="500ms", requests_min=5, base_ejection="60s")
         rate = watched("rate", cls.ups, consecutive_failures=0, success_deviations_percent=130,
                        interval="500ms", requests_min=20, base_ejection="60s")
+        cls.tcp_port, dead = r.port(), r.port()
+        cls.refusing = f"127.0.0.1:{dead}"
+        tcp = rig.service(cls.tcp_port, [{"name": "tcp", "upstreams": [rig.group(
+            "tcp", [cls.refusing, *cls.ups[:2]], **turn, outlier_detection={
+                "consecutive_failures": 3, "base_ejection": "60s"})]}], "tcp", protocol="tcp")
         cls.document = rig.document(rig.service(cls.port, [
             watched("row", cls.ups), watched("capped", cls.ups, max_ejected_percent=40,
                                              base_ejection="60s"),
             watched("alone", cls.ups[:1]), watched("kept", cls.ups, base_ejection="60s"),
-            {**watched("retried", cls.ups, base_ejection="60s"), "retry": RETRY}, slow, rate]))
+            {**watched("retried", cls.ups, base_ejection="60s"), "retry": RETRY}, slow, rate]), tcp)
         r.apply(cls.document)
 
     def setUp(self):
@@ -108,6 +113,38 @@ class OutlierDetectionTest(rig.FleetTest):
                      self.ejected("retried", bad))
         self.assertEqual(set(statuses), {200})
 
+    # --- TCP.
+    def test_nodes_that_tcp_services_cannot_connect_to(self):
+        for _ in range(12):  # The next node is tried.
+            self.assertEqual(self.get("/", port=self.tcp_port).status, 200)
+        self.assertEqual(rig.metric(self.proxy.metrics(), "sluice_endpoint_ejected",
+                                    upstream="tcp", endpoint=self.refusing), 1)
+        self.assertEqual(self.ejected("tcp"), 1)
+        failures = self.connect_failures()
+        self.assertEqual(failures, 3)
+        for _ in range(6):
+            self.assertEqual(self.get("/", port=self.tcp_port).status, 200)
+        self.assertEqual(self.connect_failures(), failures, "nobody asks it any more")
+
+    def connect_failures(self):
+        return rig.metric(self.proxy.metrics(), "sluice_upstream_connect_failures_total",
+                          upstream="tcp")
+
+    def test_what_means_nothing_for_tcp_is_refused_in_its_place(self):
+        upstream = rig.group("t", self.ups[:1], hash_on="header:X-User", keep_alive={"idle": "5s"},
+                             circuit_breaker={"retry_budget_percent": 5, "connections": 5},
+                             outlier_detection={"latency_percent": 300, "nodes_min": 5,
+                                                "consecutive_failures": 3})
+        done = self.rig.ctl("validate", "-f", self.rig.write(rig.document(rig.service(
+            self.rig.port(), [{"name": "r", "upstreams": [upstream]}], "db", protocol="tcp"))),
+            code=1)
+        said = done.stdout + done.stderr
+        for key in ("hash_on", "keep_alive", "circuit_breaker.retry_budget_percent",
+                    "outlier_detection.latency_percent", "outlier_detection.nodes_min"):
+            self.assertIn(f"services[0].routes[0].upstreams[0].{key}: ", said)
+        self.assertEqual(said.count("has no meaning in a service with protocol: tcp; "), 5, said)
+
+    # --- In an interval.
     def test_slow_nodes(self):
         def slow(connection, request):
             time.sleep(0.03)

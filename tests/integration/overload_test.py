@@ -160,6 +160,8 @@ class OverloadTest(rig.FleetTest):
         client = self.client()
         self.assertEqual(client.ask(rig.request("/")).status, 200)
         idle = self.connect()
+        talk = self.connect(self.raw_port)  # Began before.
+        self.assert_talks(talk)
         # Uploads nobody reads: a buffer each, kept while its request waits.
         filling = []
         head = b"POST /held HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10000000\r\n\r\n"
@@ -181,13 +183,29 @@ class OverloadTest(rig.FleetTest):
         self.addCleanup(over_h2.close)
         self.assertEqual(over_h2.finish(over_h2.start("/", method="GET", end=True)).status, 503)
         self.assertEqual(self.get("/fixed").status, 204, "what costs nothing is served")
+        self.assert_tcp_is_shed(talk)
         self.assertTrue(self.proxy.healthy())
         for sock in filling:
             sock.close()
         rig.wait_for("requests to be served again", lambda: self.get("/").status == 200)
         self.assertEqual(self.figure("sluice_overload_shedding"), 0)
+        self.assert_talks(self.connect(self.raw_port))
         self.assertIn("memory is short", self.proxy.output())
         self.assertIn("memory is no longer short", self.proxy.output())
+
+    def assert_talks(self, sock):
+        sock.sendall(rig.request("/"))
+        self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 200 "))
+
+    def assert_tcp_is_shed(self, open_before):
+        """Newcomers of a TCP service hear an end at once; who talks goes on."""
+        shed = self.figure("sluice_overload_shed_total", resource="memory")
+        for _ in range(3):
+            with contextlib.suppress(ConnectionResetError):
+                self.assertEqual(self.connect(self.raw_port).recv(1), b"")
+        self.assertGreaterEqual(self.figure("sluice_overload_shed_total", resource="memory"),
+                                shed + 3)
+        self.assert_talks(open_before)
 
     def test_limits_are_checked(self):
         said = self.rig.ctl("validate", "-f", self.rig.write(rig.document(

@@ -41,6 +41,10 @@ class RetryTest(rig.FleetTest):
             rig.route("trouble", cls.both, "trouble", turn, path_prefix="/trouble",
                       retry={"on": EVERYTHING}),
             rig.route("lone", [cls.one], "lone", path_prefix="/lone", retry={"on": EVERYTHING}),
+            rig.route("dead", [cls.dead, f"127.0.0.1:{r.port()}"], "dead", turn,
+                      path_prefix="/dead/", retry={"backoff": "1ms", "backoff_max": "1ms"}),
+            rig.route("dead-lone", [f"127.0.0.1:{r.port()}"], "dead-lone", path_prefix="/dead-lone",
+                      retry={"backoff": "1ms", "backoff_max": "1ms"}),
             rig.route("half-dead", [cls.dead, cls.one], "half-dead", turn,
                       path_prefix="/half-dead"),
         ])))
@@ -197,15 +201,40 @@ class RetryTest(rig.FleetTest):
             return reply("bad", "503 Service Unavailable")
         for up in self.both:
             up.on_request = answer
-        before = rig.metric(self.proxy.metrics(), "sluice_upstream_retries_refused_total",
-                            upstream="trouble") or 0
+        begin = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(50) as pool:
             statuses = list(pool.map(lambda _: self.get("/trouble/x").status, range(500)))
+        took = time.monotonic() - begin
         self.assertEqual(set(statuses), {503})
-        self.assertGreater(seen[0], 500)
-        self.assertLess(seen[0], 800)
-        self.assertGreater(rig.metric(self.proxy.metrics(), "sluice_upstream_retries_refused_total",
-                                      upstream="trouble"), before)
+        retries = seen[0] - 500
+        # What the requests earn; what was saved up before; what time earns.
+        self.assertLessEqual(retries, 500 * 0.2 + 10 + 10 * (took + 0.1))
+        self.assertGreaterEqual(retries, 500 * 0.2 - 5, "all of the budget is there to be used")
+        self.assertEqual(self.metric("retries_total", "trouble"), retries)
+        # Each request that was not tried thrice was refused once.
+        self.assertEqual(self.metric("retries_refused_total", "trouble"),
+                         500 - self.tried_thrice("/trouble/x"))
+
+    def metric(self, name, upstream):
+        return rig.metric(self.proxy.metrics(), "sluice_upstream_" + name, upstream=upstream) or 0
+
+    def tried_thrice(self, path):
+        records = rig.wait_for("the log", lambda: (lambda found: found if len(found) == 500 else None)(
+            [r for r in self.proxy.access_records() if r["path"] == path]))
+        return sum(r["attempts"] == 3 for r in records)
+
+    def test_where_all_nodes_refuse_each_is_asked_once_for_nothing(self):
+        """Connections that are refused cost the upstream little; further tries are paid for."""
+        for name, nodes in (("dead", 2), ("dead-lone", 1)):
+            refused = self.metric("retries_refused_total", name)
+            with concurrent.futures.ThreadPoolExecutor(10) as pool:
+                statuses = list(pool.map(lambda _, n=name: self.get(f"/{n}/x").status, range(200)))
+            self.assertEqual(set(statuses), {502})
+            self.assertGreater(self.metric("retries_refused_total", name), refused + 100)
+            connects = self.metric("connects_total", name)
+            self.assertGreaterEqual(connects, 200 * nodes)
+            # A fifth and what was saved up on top of that; some more for the time it takes.
+            self.assertLess(connects, 200 * nodes + 40 + 10 + 200 * 0.2)
 
 
 if __name__ == "__main__":

@@ -106,6 +106,8 @@ class H2Session {
   void TellStreams();
   // Something the peer did counts against it; what follows is done outside of the callbacks.
   void Note(Abuse kind);
+  // A frame we sent asks for so many of them, which do not count.
+  void Allow(Abuse kind, uint32_t count) { abuse_.Allow(kind, count); }
   void Note(AbuseVerdict verdict) { verdict_ = std::max(verdict_, verdict); }
   void ActOnAbuse();
   // The peer has not taken in time what a stream had for it.
@@ -141,6 +143,8 @@ class H2Session {
   AbuseVerdict verdict_ = AbuseVerdict::kFine;  // The worst one so far.
   AbuseVerdict acted_on_ = AbuseVerdict::kFine;
   SkippedStreams skipped_;
+  uint64_t turn_ = 0;
+  uint32_t turn_frames_ = 0;  // Received in turn_.
   enum class TimerUse : uint8_t { kNone, kHead, kGrace, kIdle } timer_use_ = TimerUse::kNone;
   bool in_turn_ = false;
   bool turn_deferred_ = false;

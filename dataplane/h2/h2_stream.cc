@@ -39,6 +39,7 @@ void H2Stream::NextHead() {
   if (later_heads_.empty()) return;
   head_ = std::move(later_heads_.front());
   later_heads_.erase(later_heads_.begin());
+  later_bytes_ -= head_.listed_bytes();
   head_ready_ = true;
 }
 
@@ -84,6 +85,19 @@ io::Task<H2Stream::Sent> H2Stream::Send(std::string_view bytes, bool last,
   }
   piece_ = {};
   co_return Sent::kBroken;
+}
+
+io::Task<H2Stream::Sent> H2Stream::InterimSent(io::Timer& timer) {
+  for (;;) {
+    if (closed_) co_return Sent::kBroken;
+    if (!interim_waits_) co_return Sent::kDone;
+    io::Wait wait;
+    wait.Until(timer).On(moved_);
+    if (co_await wait == io::Wake::kTimeout) {
+      session_.Stalled();
+      co_return Sent::kTimeout;
+    }
+  }
 }
 
 }  // namespace sluice::h2

@@ -268,6 +268,18 @@ void H2Session::OnTurn(void* session) {
 
 // --- Streams.
 
+void H2Session::Consumed(size_t bytes) {
+  held_bytes_ -= bytes;
+  // nghttp2 waits for half of the window, which never comes where streams that stand still hold
+  // more than half.
+  const int32_t unacknowledged = nghttp2_session_get_effective_recv_data_length(session_.get());
+  const int64_t due = unacknowledged - static_cast<int64_t>(held_bytes_);
+  if (due >= options_.stream_window / 2) {
+    nghttp2_submit_window_update(session_.get(), NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(due));
+  }
+  TurnSoon();
+}
+
 void H2Session::Link(H2Stream& stream) {
   stream.linked_ = true;
   stream.next_ = streams_first_;

@@ -112,6 +112,8 @@ class H2Session {
   void ActOnAbuse();
   // The peer has not taken in time what a stream had for it.
   void Stalled();
+  // So many of the bytes that streams hold were used: the peer may send as many again.
+  void Consumed(size_t bytes);
   // Frames into out_, as long as there is room.
   void Pump();
   void Receive(std::string_view bytes);
@@ -139,6 +141,7 @@ class H2Session {
   H2Stream* touched_first_ = nullptr;
   H2Stream* touched_last_ = nullptr;
   size_t streams_ = 0;
+  size_t held_bytes_ = 0;  // Received and not yet consumed, in all streams.
   AbuseCounter abuse_;
   AbuseVerdict verdict_ = AbuseVerdict::kFine;  // The worst one so far.
   AbuseVerdict acted_on_ = AbuseVerdict::kFine;

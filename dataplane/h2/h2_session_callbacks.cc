@@ -281,6 +281,7 @@ int H2Session::Callbacks::OnData(nghttp2_session* raw, uint8_t, int32_t id, cons
   }
   std::memcpy(received.tail(count), bytes, count);
   received.Filled(count);
+  Self(session).held_bytes_ += count;
   News(Self(session), *stream);
   return 0;
 }

@@ -19,7 +19,7 @@ H2Stream::~H2Stream() {
   // The connection's window is shared by all: what was never taken must not narrow it for ever.
   if (const size_t unused = lent_bytes_ + received_.size(); unused > 0) {
     nghttp2_session_consume_connection(raw, unused);
-    session_.TurnSoon();
+    session_.Consumed(unused);
   }
   if (!closed_) {
     if (!received_end_ || !sent_end_) Reset(sent_end_ ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
@@ -46,7 +46,7 @@ void H2Stream::NextHead() {
 std::string_view H2Stream::TakeReceived() {
   if (lent_bytes_ > 0) {
     nghttp2_session_consume(session_.session_.get(), id_, lent_bytes_);
-    session_.TurnSoon();
+    session_.Consumed(lent_bytes_);
     lent_bytes_ = 0;
   }
   if (received_.empty()) {

@@ -128,6 +128,7 @@ class Http2HostileUpstreamTest(rig.FleetTest):
 
     def setUp(self):
         super().setUp()
+        self.proxy.forget_peak()
         self.before_kib = self.proxy.rss_kib()
         self.bystander = self.client()
 

@@ -16,6 +16,9 @@ namespace {
 // RFC 9113 section 3.4.
 constexpr std::string_view kH2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+// Pipelined requests that wait for nobody else are served at most so many in one turn of the loop.
+constexpr int kRequestsPerTurn = 64;
+
 }  // namespace
 
 void H1Connection::Begin(ServiceBinding& binding, int fd, const sockaddr* peer) {
@@ -54,31 +57,47 @@ io::Task<void> H1Connection::Serve() {
     h2 = going && stream_.agreed_protocol() == "h2";
   }
   while (going && !h2) {
-    if (in_.empty() && !stream_.may_read()) {
-      in_.Release();
+    ssize_t read = in_.empty() ? Fill(in_, 1) : 1;
+    if (read == -EAGAIN) {
       const runtime::DownstreamTimeouts& timeouts = binding_.service().timeouts;
       io::Millis patience = requests_ == 0 ? timeouts.header : timeouts.keep_alive;
       if (winding_down()) patience = kWindDownGrace;
       timers().Arm(timer_, patience);
       idle_ = true;
-      io::Wait wait;
-      stream_.WaitToRead(wait);
-      wait.Until(timer_);
-      const io::Wake wake = co_await wait;
+      // It may be woken for nothing, or for a part of a TLS record; that gains it no time.
+      while (read == -EAGAIN) {
+        in_.Release();
+        io::Wait wait;
+        stream_.WaitToRead(wait);
+        wait.Until(timer_);
+        read = co_await wait == io::Wake::kReady ? Fill(in_, 1) : 0;
+      }
       idle_ = false;
-      if (wake != io::Wake::kReady) break;
     }
+    if (read <= 0) break;
     if (requests_ == 0 && !stream_.encrypted()) {
-      if (in_.empty()) Fill(in_, 1);
-      h2 = !in_.empty() && kH2Preface.starts_with(in_.view().substr(0, kH2Preface.size())) &&
-           co_await BeginsH2();
+      h2 = kH2Preface.starts_with(in_.view().substr(0, kH2Preface.size())) && co_await BeginsH2();
       if (h2) break;
     }
     going = co_await ServeOne();
+    if (going && HadItsTurn()) {
+      stream_.socket().Pause();
+      io::Wait wait;
+      wait.Readable(stream_.socket());
+      co_await wait;
+    }
   }
   if (h2) H2Connection::TakeOver(*this, in_.view());
   timers().Disarm(timer_);
   DeleteSoon();
+}
+
+bool H1Connection::HadItsTurn() {
+  if (turn_ != context_.reactor.turn()) {
+    turn_ = context_.reactor.turn();
+    turn_requests_ = 0;
+  }
+  return ++turn_requests_ >= kRequestsPerTurn && !in_.empty();
 }
 
 io::Task<bool> H1Connection::BeginsH2() {
@@ -105,7 +124,8 @@ io::Task<bool> H1Connection::ServeOne() {
     ++requests_;
     co_await RunExchange(failure);
     if (!keep_alive_ && !aborted_ &&
-        (failure != Failure::kNone || !body_read() || stream_.may_read())) {
+        (failure != Failure::kNone || !body_read() || stream_.may_read() ||
+         stream_.socket().paused())) {
       in_.Release();
       co_await Linger();
     }

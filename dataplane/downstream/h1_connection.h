@@ -57,6 +57,8 @@ class H1Connection final : public ClientConnection, public exchange::Responder {
   // Whether HTTP/2 begins here without having been agreed on (RFC 9113 section 3.3).
   io::Task<bool> BeginsH2();
   io::Task<bool> ServeOne();
+  // Another request was served; whether others should have their turn before the next one.
+  bool HadItsTurn();
   io::Task<http::Failure> ReadHead();
   io::Task<void> RunExchange(http::Failure head_failure);
   exchange::IncomingRequest DescribeRequest();
@@ -68,6 +70,8 @@ class H1Connection final : public ClientConnection, public exchange::Responder {
   void WriteHeadBytes(const http::ResponseHead& head, io::Buffer* out);
   io::Buffer in_;
   Scope* scope_ = nullptr;  // Null while idle.
+  uint64_t turn_ = 0;
+  int turn_requests_ = 0;  // Served in turn_.
 
   bool idle_ = false;
   // Of the present request:

@@ -145,10 +145,13 @@ io::Task<exchange::BodyPiece> H2Request::ReadBody(io::Timer& timer) {
 
 // --- The response.
 
-io::Task<Failure> H2Request::SendInterim(const http::ResponseHead& head, io::Timer&) {
-  const h2::FieldList list(head);
-  const bool sent = session().SubmitInterim(*this, list.fields());
-  co_return sent ? Failure::kNone : Failure::kClientGone;
+io::Task<Failure> H2Request::SendInterim(const http::ResponseHead& head, io::Timer& timer) {
+  {
+    const h2::FieldList list(head);
+    if (!session().SubmitInterim(*this, list.fields())) co_return Failure::kClientGone;
+  }
+  // One by one: those a client does not take must not pile up.
+  co_return co_await InterimSent(timer) == Sent::kDone ? Failure::kNone : Failure::kClientGone;
 }
 
 io::Task<Failure> H2Request::SendHead(const http::ResponseHead& head, std::string_view body,

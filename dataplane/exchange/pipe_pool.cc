@@ -46,6 +46,7 @@ ssize_t Pipe::Fill(io::Socket& source, size_t bytes) {
       splice(source.fd(), nullptr, ends_.write, nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   if (moved > 0) {
     held_ += static_cast<size_t>(moved);
+    source.NoteReadBytes(static_cast<size_t>(moved));
     return moved;
   }
   if (moved == 0) return 0;

@@ -12,26 +12,6 @@ std::string_view TextOf(StatusCode code) {
   return kTexts[static_cast<size_t>(code)];
 }
 
-StatusCode StatusOfHttp(uint16_t http_status) {
-  switch (http_status) {
-    case 400:
-      return StatusCode::kInternal;
-    case 401:
-      return StatusCode::kUnauthenticated;
-    case 403:
-      return StatusCode::kPermissionDenied;
-    case 404:
-      return StatusCode::kUnimplemented;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return StatusCode::kUnavailable;
-    default:
-      return StatusCode::kUnknown;
-  }
-}
-
 // No default in the switch: the compiler finds the gap.
 StatusCode StatusOfFailure(Failure failure) {
   switch (failure) {

@@ -34,10 +34,6 @@ enum class StatusCode : uint8_t {
 // The field's value: "0" to "16".
 std::string_view TextOf(StatusCode code);
 
-// What a response without grpc-status means ("HTTP to gRPC Status Code Mapping"). That a response
-// with 200 lacks a status is a mistake as well: kUnknown.
-StatusCode StatusOfHttp(uint16_t http_status);
-
 // What the client is told where our own failure ended its call; the message is that of the table of
 // failures. kUnavailable is for what a client may try again without harm.
 StatusCode StatusOfFailure(http::Failure failure);

@@ -15,31 +15,6 @@ TEST(GrpcStatusTest, TextIsTheNumber) {
   }
 }
 
-TEST(GrpcStatusTest, HttpStatusesMeanWhatTheDocumentSays) {
-  const struct {
-    uint16_t http_status;
-    StatusCode code;
-  } rows[] = {
-      {400, StatusCode::kInternal},
-      {401, StatusCode::kUnauthenticated},
-      {403, StatusCode::kPermissionDenied},
-      {404, StatusCode::kUnimplemented},
-      {429, StatusCode::kUnavailable},
-      {502, StatusCode::kUnavailable},
-      {503, StatusCode::kUnavailable},
-      {504, StatusCode::kUnavailable},
-      {200, StatusCode::kUnknown},
-      {204, StatusCode::kUnknown},
-      {302, StatusCode::kUnknown},
-      {405, StatusCode::kUnknown},
-      {500, StatusCode::kUnknown},
-      {501, StatusCode::kUnknown},
-      {0, StatusCode::kUnknown},
-  };
-  for (const auto& row : rows)
-    EXPECT_EQ(StatusOfHttp(row.http_status), row.code) << row.http_status;
-}
-
 TEST(GrpcStatusTest, FailuresThatTellAStatus) {
   const struct {
     Failure failure;
@@ -78,7 +53,8 @@ TEST(GrpcStatusTest, UnavailableIsForGatewayErrorsOnly) {
   for (int i = 1; i < static_cast<int>(Failure::kCount); ++i) {
     const auto failure = static_cast<Failure>(i);
     if (StatusOfFailure(failure) != StatusCode::kUnavailable) continue;
-    EXPECT_EQ(StatusOfHttp(http::TraitsOf(failure).status), StatusCode::kUnavailable)
+    const uint16_t status = http::TraitsOf(failure).status;
+    EXPECT_TRUE(status == 429 || status == 502 || status == 503 || status == 504)
         << http::TraitsOf(failure).code;
   }
 }

@@ -8,6 +8,10 @@ AbuseVerdict AbuseCounter::Count(Abuse kind, int64_t now_micros) {
   constexpr int64_t kOne = 1'000'000;
   const AbuseLimit limit = LimitOf(kind);
   Bucket& bucket = buckets_[static_cast<size_t>(kind)];
+  if (bucket.allowed > 0) {
+    --bucket.allowed;
+    return AbuseVerdict::kFine;
+  }
   // Not longer than it takes to forget everything: the product stays small.
   const int64_t elapsed =
       std::min(now_micros - bucket.at_micros, limit.burst * kOne / limit.per_second + kOne);

@@ -19,6 +19,10 @@ enum class Abuse : uint8_t {
   kSettings,       // CVE-2019-9515.
   kPriority,       // PRIORITY, which nobody here obeys (CVE-2019-9513).
   kTableShrink,    // The header table was emptied again (RFC 7541 section 4.3).
+  kWindowUpdate,   // WINDOW_UPDATE, far more than what we have sent is the reason for.
+  kGoaway,         // Once, or twice where it is graceful (RFC 9113 section 6.8).
+  kPendingHeads,   // Responses whose interim ones (1xx) were more than anybody had looked at.
+  kLateFrame,      // HEADERS or RST_STREAM of an upstream's stream that is over.
   kCount,
 };
 
@@ -44,6 +48,14 @@ constexpr AbuseLimit LimitOf(Abuse kind) {
       return {1000, 200};
     case Abuse::kTableShrink:
       return {200, 20};
+    case Abuse::kWindowUpdate:
+      return {2000, 200};
+    case Abuse::kGoaway:
+      return {32, 1};
+    case Abuse::kPendingHeads:
+      return {32, 1};
+    case Abuse::kLateFrame:
+      return {1000, 100};
     case Abuse::kCount:
       break;
   }
@@ -61,6 +73,8 @@ class AbuseCounter {
  public:
   // One more of `kind`. Times must not go back.
   AbuseVerdict Count(Abuse kind, int64_t now_micros);
+  // The next `count` of `kind` are what we have given reason for: they do not count.
+  void Allow(Abuse kind, uint32_t count) { buckets_[static_cast<size_t>(kind)].allowed += count; }
   // A header section has begun; every frame that continues it is one of at most so many.
   void SectionBegins() { continuations_ = 0; }
   AbuseVerdict CountContinuation(size_t continuations_max) {
@@ -73,6 +87,7 @@ class AbuseCounter {
   struct Bucket {
     int64_t level_millionths = 0;
     int64_t at_micros = 0;
+    uint64_t allowed = 0;
   };
   std::array<Bucket, static_cast<size_t>(Abuse::kCount)> buckets_;
   size_t continuations_ = 0;

@@ -46,6 +46,19 @@ TEST(AbuseCounterTest, KindsAreCountedApart) {
   EXPECT_EQ(counter.Count(Abuse::kReset, kStart), AbuseVerdict::kFine);
 }
 
+TEST(AbuseCounterTest, WhatIsAllowedDoesNotCount) {
+  AbuseCounter counter;
+  const uint32_t burst = LimitOf(Abuse::kWindowUpdate).burst;
+  counter.Allow(Abuse::kWindowUpdate, 100'000);
+  for (int i = 0; i < 100'000; ++i) {
+    ASSERT_EQ(counter.Count(Abuse::kWindowUpdate, kStart), AbuseVerdict::kFine);
+  }
+  for (uint32_t i = 1; i < burst; ++i) {
+    ASSERT_NE(counter.Count(Abuse::kWindowUpdate, kStart), AbuseVerdict::kStop) << i;
+  }
+  EXPECT_EQ(counter.Count(Abuse::kWindowUpdate, kStart), AbuseVerdict::kStop);
+}
+
 TEST(AbuseCounterTest, ContinuationsAreCountedPerSection) {
   AbuseCounter counter;
   for (int section = 0; section < 100; ++section) {

@@ -23,8 +23,10 @@ class FieldBlock {
     text_.append(name).append(value);
   }
   size_t count() const { return spans_.size(); }
-  // Names and values together.
-  size_t bytes() const { return text_.size(); }
+  // As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 section 6.5.2): names, values, and this for
+  // each field.
+  static constexpr size_t kEntryBytes = 32;
+  size_t listed_bytes() const { return text_.size() + spans_.size() * kEntryBytes; }
 
   struct Entry {
     std::string_view name, value;

@@ -14,6 +14,9 @@ namespace {
 // reads is not heard any further until it has read.
 constexpr size_t kQueuedFramesMax = 512;
 
+// Frames that are heard in one turn of the loop; those that were read with the last of them, too.
+constexpr uint32_t kFramesPerTurn = 1024;
+
 }  // namespace
 
 H2Session::H2Session(SessionOwner& owner, tls::Stream& stream, io::Reactor& reactor,
@@ -132,7 +135,15 @@ void H2Session::BreakStreams() {
 
 void H2Session::ReadAll() {
   deaf_ = blocked_ && nghttp2_session_get_outbound_queue_size(session_.get()) > kQueuedFramesMax;
+  if (turn_ != reactor_.turn()) {
+    turn_ = reactor_.turn();
+    turn_frames_ = 0;
+  }
   while (!deaf_ && !broken_ && stream_.may_read()) {
+    if (turn_frames_ >= kFramesPerTurn) {
+      stream_.socket().Pause();
+      break;
+    }
     in_.Reserve(io::BufferPool::kSmallBytes);
     const ssize_t read = stream_.Read(in_.data(), in_.capacity());
     if (read == -EAGAIN) break;
@@ -211,6 +222,7 @@ void H2Session::ActOnAbuse() {
   if (verdict_ == acted_on_) return;
   if (acted_on_ == AbuseVerdict::kFine) owner_.CountAbuse();
   acted_on_ = verdict_;
+  going_away_ = true;
   if (verdict_ == AbuseVerdict::kStop) {
     nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
   } else {
@@ -231,6 +243,8 @@ void H2Session::Turn() {
     if (out_.empty() && touched_first_ == nullptr) break;
     Write();
   } while (!blocked_ && !broken_);
+  // Whoever is told to stop and does not even listen is not waited for.
+  if (blocked_ && acted_on_ == AbuseVerdict::kStop) broken_ = true;
   if (out_.empty()) out_.Release();
   in_turn_ = false;
 }
@@ -253,6 +267,18 @@ void H2Session::OnTurn(void* session) {
 }
 
 // --- Streams.
+
+void H2Session::Consumed(size_t bytes) {
+  held_bytes_ -= bytes;
+  // nghttp2 waits for half of the window, which never comes where streams that stand still hold
+  // more than half.
+  const int32_t unacknowledged = nghttp2_session_get_effective_recv_data_length(session_.get());
+  const int64_t due = unacknowledged - static_cast<int64_t>(held_bytes_);
+  if (due >= options_.stream_window / 2) {
+    nghttp2_submit_window_update(session_.get(), NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(due));
+  }
+  TurnSoon();
+}
 
 void H2Session::Link(H2Stream& stream) {
   stream.linked_ = true;
@@ -322,6 +348,7 @@ bool H2Session::SubmitInterim(H2Stream& stream, std::span<const nghttp2_nv> fiel
   if (stream.closed_) return false;
   const int result = nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, stream.id_, nullptr,
                                             fields.data(), fields.size(), nullptr);
+  if (result == 0) stream.interim_waits_ = true;
   TurnSoon();
   return result == 0;
 }

@@ -106,10 +106,14 @@ class H2Session {
   void TellStreams();
   // Something the peer did counts against it; what follows is done outside of the callbacks.
   void Note(Abuse kind);
+  // A frame we sent asks for so many of them, which do not count.
+  void Allow(Abuse kind, uint32_t count) { abuse_.Allow(kind, count); }
   void Note(AbuseVerdict verdict) { verdict_ = std::max(verdict_, verdict); }
   void ActOnAbuse();
   // The peer has not taken in time what a stream had for it.
   void Stalled();
+  // So many of the bytes that streams hold were used: the peer may send as many again.
+  void Consumed(size_t bytes);
   // Frames into out_, as long as there is room.
   void Pump();
   void Receive(std::string_view bytes);
@@ -137,10 +141,13 @@ class H2Session {
   H2Stream* touched_first_ = nullptr;
   H2Stream* touched_last_ = nullptr;
   size_t streams_ = 0;
+  size_t held_bytes_ = 0;  // Received and not yet consumed, in all streams.
   AbuseCounter abuse_;
   AbuseVerdict verdict_ = AbuseVerdict::kFine;  // The worst one so far.
   AbuseVerdict acted_on_ = AbuseVerdict::kFine;
   SkippedStreams skipped_;
+  uint64_t turn_ = 0;
+  uint32_t turn_frames_ = 0;  // Received in turn_.
   enum class TimerUse : uint8_t { kNone, kHead, kGrace, kIdle } timer_use_ = TimerUse::kNone;
   bool in_turn_ = false;
   bool turn_deferred_ = false;

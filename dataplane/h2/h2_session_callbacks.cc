@@ -19,6 +19,13 @@ constexpr size_t kContinuationsMore = 4;
 // whole ones may come in single bytes.
 constexpr size_t kContinuationReadsMax = 9 * 72;
 
+// WINDOW_UPDATE frames that one of ours may be answered with: of the stream and of the connection,
+// twice, and for every so many bytes. Readers give windows back in larger portions.
+constexpr uint32_t kUpdatesPerFrame = 4;
+constexpr size_t kBytesPerUpdate = 256;
+// Frames of a stream that may be on their way when we reset it.
+constexpr uint32_t kFramesAfterReset = 4;
+
 // The codes of RST_STREAM that say who is to blame.
 bool IsFaultOfPeer(uint32_t error_code) {
   return error_code == NGHTTP2_PROTOCOL_ERROR || error_code == NGHTTP2_FLOW_CONTROL_ERROR ||
@@ -82,19 +89,20 @@ nghttp2_data_provider H2Session::Callbacks::Body() {
 
 // --- Receiving.
 
-int H2Session::Callbacks::OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd* head,
+int H2Session::Callbacks::OnBeginFrame(nghttp2_session* raw, const nghttp2_frame_hd* head,
                                        void* session) {
   H2Session& self = Self(session);
+  const bool client = self.options_.side == Side::kClient;
   const bool ends = head->flags & NGHTTP2_FLAG_END_STREAM;
+  ++self.turn_frames_;
   switch (head->type) {
     case NGHTTP2_DATA:
       if (head->length == 0 && !ends) self.Note(Abuse::kEmptyData);
       break;
     case NGHTTP2_HEADERS:
       self.abuse_.SectionBegins();
-      if (self.options_.side == Side::kServer && !self.skipped_.Take(head->stream_id)) {
-        self.used_skipped_ = true;
-      }
+      if (client && Find(raw, head->stream_id) == nullptr) self.Note(Abuse::kLateFrame);
+      if (!client && !self.skipped_.Take(head->stream_id)) self.used_skipped_ = true;
       break;
     case NGHTTP2_CONTINUATION:
       // As many as a head that is still allowed takes, and some.
@@ -106,13 +114,23 @@ int H2Session::Callbacks::OnBeginFrame(nghttp2_session*, const nghttp2_frame_hd*
       break;
     case NGHTTP2_RST_STREAM:
       // An upstream that refuses requests has its reasons.
-      if (self.options_.side == Side::kServer) self.Note(Abuse::kReset);
+      if (!client) {
+        self.Note(Abuse::kReset);
+      } else if (Find(raw, head->stream_id) == nullptr) {
+        self.Note(Abuse::kLateFrame);
+      }
       break;
     case NGHTTP2_SETTINGS:
       self.Note(Abuse::kSettings);
       break;
     case NGHTTP2_PING:
       self.Note(Abuse::kPing);
+      break;
+    case NGHTTP2_WINDOW_UPDATE:
+      self.Note(Abuse::kWindowUpdate);
+      break;
+    case NGHTTP2_GOAWAY:
+      self.Note(Abuse::kGoaway);
       break;
     default:
       break;
@@ -153,28 +171,46 @@ int H2Session::Callbacks::OnHeader(nghttp2_session* raw, const nghttp2_frame* fr
                                    size_t value_bytes, uint8_t, void* session) {
   H2Stream* const stream = Find(raw, frame->hd.stream_id);
   if (stream == nullptr || frame->hd.type != NGHTTP2_HEADERS) return 0;
+  H2Session& self = Self(session);
   if (stream->filling_ == nullptr) {
-    if (name_bytes > 0 && name[0] != ':') {
+    const bool head = name_bytes == 0 || name[0] == ':';
+    if (!head) {
       stream->filling_ = &stream->trailer_block_;
     } else if (!stream->head_ready_) {
       stream->head_.Clear();
       stream->filling_ = &stream->head_;
+    } else if (stream->later_heads_.size() < H2Stream::kLaterHeadsMax) {
+      stream->later_block_.Clear();
+      stream->filling_ = &stream->later_block_;
     } else {
-      stream->filling_ = &stream->later_heads_.emplace_back();
+      RefuseLaterHeads(self, *stream);
+      return 0;
     }
   }
-  // As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 section 6.5.2).
-  constexpr size_t kEntryBytes = 32;
-  const SessionOptions& limits = Self(session).options_;
+  const SessionOptions& limits = self.options_;
   FieldBlock& block = *stream->filling_;
-  if (block.count() >= limits.fields_max ||
-      block.bytes() + block.count() * kEntryBytes + name_bytes + value_bytes + kEntryBytes >
-          limits.head_bytes_max) {
+  const size_t bytes = name_bytes + value_bytes + FieldBlock::kEntryBytes;
+  if (block.count() >= limits.fields_max || block.listed_bytes() + bytes > limits.head_bytes_max) {
     stream->head_too_large_ = true;
+    return 0;
+  }
+  // All that wait have the room of one.
+  if (&block == &stream->later_block_ &&
+      stream->later_bytes_ + block.listed_bytes() + bytes > limits.head_bytes_max) {
+    RefuseLaterHeads(self, *stream);
     return 0;
   }
   block.Add(Text(name, name_bytes), Text(value, value_bytes));
   return 0;
+}
+
+// The exchange may be waiting for something else than the upstream's word, for as long as it likes.
+void H2Session::Callbacks::RefuseLaterHeads(H2Session& session, H2Stream& stream) {
+  if (stream.overrun_) return;
+  stream.overrun_ = stream.head_too_large_ = true;
+  session.Note(Abuse::kPendingHeads);
+  nghttp2_submit_rst_stream(session.session_.get(), NGHTTP2_FLAG_NONE, stream.id_,
+                            NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 void H2Session::Callbacks::TakeTrailers(H2Stream& stream) {
@@ -189,8 +225,12 @@ void H2Session::Callbacks::TakeTrailers(H2Stream& stream) {
 void H2Session::Callbacks::SectionEnded(H2Session& session, H2Stream& stream) {
   if (stream.filling_ == &stream.trailer_block_) {
     TakeTrailers(stream);
-  } else if (stream.filling_ != nullptr) {
+  } else if (stream.filling_ == &stream.head_) {
     stream.head_ready_ = true;
+  } else if (stream.filling_ != nullptr && !stream.overrun_) {
+    stream.later_bytes_ += stream.later_block_.listed_bytes();
+    stream.later_heads_.push_back(std::move(stream.later_block_));
+    if (!stream.head_ready_) stream.NextHead();
   }
   stream.filling_ = nullptr;
   News(session, stream);
@@ -241,6 +281,7 @@ int H2Session::Callbacks::OnData(nghttp2_session* raw, uint8_t, int32_t id, cons
   }
   std::memcpy(received.tail(count), bytes, count);
   received.Filled(count);
+  Self(session).held_bytes_ += count;
   News(Self(session), *stream);
   return 0;
 }
@@ -301,16 +342,21 @@ int H2Session::Callbacks::OnSendData(nghttp2_session* raw, nghttp2_frame* frame,
 
 int H2Session::Callbacks::OnFrameSent(nghttp2_session* raw, const nghttp2_frame* frame,
                                       void* session) {
-  if (frame->hd.type == NGHTTP2_RST_STREAM && IsFaultOfPeer(frame->rst_stream.error_code)) {
-    Self(session).Note(Abuse::kProvokedReset);
+  H2Session& self = Self(session);
+  if (frame->hd.type == NGHTTP2_RST_STREAM) {
+    if (IsFaultOfPeer(frame->rst_stream.error_code)) self.Note(Abuse::kProvokedReset);
+    self.Allow(Abuse::kLateFrame, kFramesAfterReset);
   }
   if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) return 0;
+  self.Allow(Abuse::kWindowUpdate,
+             kUpdatesPerFrame + static_cast<uint32_t>(frame->hd.length / kBytesPerUpdate));
   H2Stream* const stream = Find(raw, frame->hd.stream_id);
   if (stream == nullptr) return 0;
+  if (frame->hd.type == NGHTTP2_HEADERS) stream->interim_waits_ = false;
   if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) stream->sent_end_ = true;
   if (stream->piece_.empty()) {
     stream->has_moved_ = true;
-    Self(session).Touch(*stream);
+    self.Touch(*stream);
   }
   return 0;
 }

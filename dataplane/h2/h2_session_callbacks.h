@@ -22,6 +22,7 @@ struct H2Session::Callbacks {
   }
   static void SectionEnded(H2Session& session, H2Stream& stream);
   static void TakeTrailers(H2Stream& stream);
+  static void RefuseLaterHeads(H2Session& session, H2Stream& stream);
 
   static int OnBeginFrame(nghttp2_session* raw, const nghttp2_frame_hd* head, void* session);
   static int OnBeginHeaders(nghttp2_session* raw, const nghttp2_frame* frame, void* session);

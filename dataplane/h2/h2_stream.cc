@@ -19,7 +19,7 @@ H2Stream::~H2Stream() {
   // The connection's window is shared by all: what was never taken must not narrow it for ever.
   if (const size_t unused = lent_bytes_ + received_.size(); unused > 0) {
     nghttp2_session_consume_connection(raw, unused);
-    session_.TurnSoon();
+    session_.Consumed(unused);
   }
   if (!closed_) {
     if (!received_end_ || !sent_end_) Reset(sent_end_ ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
@@ -39,13 +39,14 @@ void H2Stream::NextHead() {
   if (later_heads_.empty()) return;
   head_ = std::move(later_heads_.front());
   later_heads_.erase(later_heads_.begin());
+  later_bytes_ -= head_.listed_bytes();
   head_ready_ = true;
 }
 
 std::string_view H2Stream::TakeReceived() {
   if (lent_bytes_ > 0) {
     nghttp2_session_consume(session_.session_.get(), id_, lent_bytes_);
-    session_.TurnSoon();
+    session_.Consumed(lent_bytes_);
     lent_bytes_ = 0;
   }
   if (received_.empty()) {
@@ -84,6 +85,19 @@ io::Task<H2Stream::Sent> H2Stream::Send(std::string_view bytes, bool last,
   }
   piece_ = {};
   co_return Sent::kBroken;
+}
+
+io::Task<H2Stream::Sent> H2Stream::InterimSent(io::Timer& timer) {
+  for (;;) {
+    if (closed_) co_return Sent::kBroken;
+    if (!interim_waits_) co_return Sent::kDone;
+    io::Wait wait;
+    wait.Until(timer).On(moved_);
+    if (co_await wait == io::Wake::kTimeout) {
+      session_.Stalled();
+      co_return Sent::kTimeout;
+    }
+  }
 }
 
 }  // namespace sluice::h2

@@ -42,11 +42,15 @@ class H2Stream {
   bool head_ready() const { return head_ready_; }
   // Its fields; good until NextHead.
   const FieldBlock& head() const { return head_; }
-  // Fields were more than the limits allow, and were dropped.
+  // Fields were more than the limits allow, and were dropped; or there were more heads than
+  // anybody looked at, and the stream is reset for it.
   bool head_too_large() const { return head_too_large_; }
   // A header section was malformed, and the stream is reset for it (RFC 9113 section 8.1.1).
   bool refused() const { return refused_; }
   void NextHead();
+  // Complete heads that wait behind head().
+  static constexpr size_t kLaterHeadsMax = 32;
+  size_t later_heads() const { return later_heads_.size(); }
   // The peer has said all; there may still be received bytes to take.
   bool received_end() const { return received_end_; }
   bool has_received() const { return !received_.empty(); }
@@ -62,6 +66,8 @@ class H2Stream {
   // must have been submitted with a body to come. `trailers`, if not null and not empty, end it.
   io::Task<Sent> Send(std::string_view bytes, bool last, const std::vector<http::Field>* trailers,
                       io::Timer& timer);
+  // The interim response (1xx) that was submitted last was put into frames.
+  io::Task<Sent> InterimSent(io::Timer& timer);
   bool sent_end() const { return sent_end_; }
   void NoteHeadIsAll() { sent_end_ = true; }  // The head was submitted without a body.
   void Reset(uint32_t error_code);
@@ -78,6 +84,8 @@ class H2Stream {
   int32_t id_ = 0;
   FieldBlock head_;
   std::vector<FieldBlock> later_heads_;  // Behind one that nobody has looked at yet.
+  size_t later_bytes_ = 0;               // In them.
+  FieldBlock later_block_;               // To become one of them.
   FieldBlock trailer_block_;
   FieldBlock* filling_ = nullptr;  // The section that is being received.
   io::Buffer received_, lent_;
@@ -96,8 +104,10 @@ class H2Stream {
   bool touched_ = false;  // In the list of those to be told.
   bool has_news_ = false;
   bool has_moved_ = false;
+  bool interim_waits_ = false;  // Submitted, and not yet put into frames.
   bool head_ready_ = false;
   bool head_too_large_ = false;
+  bool overrun_ = false;  // There were more heads than are kept.
   bool refused_ = false;
   bool received_end_ = false;
   bool last_piece_ = false;

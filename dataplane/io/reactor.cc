@@ -4,6 +4,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/base/check.h"
 
 namespace sluice::io {
@@ -60,10 +62,13 @@ void Reactor::UnregisterListening(int fd) {
 void Reactor::Run() {
   while (!stopping_.load(std::memory_order_acquire)) {
     RunDeferred();
-    const int timeout = timers_.MillisUntilNext(now_micros());
+    const int timeout = postponed_.empty() ? timers_.MillisUntilNext(now_micros()) : 0;
     const int count = epoll_wait(epoll_.get(), batch_.data(), kEventsMax, timeout);
+    ++turn_;
     RefreshClock();
+    resuming_.swap(postponed_);  // Who is postponed from here on waits for the next turn.
     Deliver(count);
+    DeliverPostponed();
     timers_.Advance(now_micros());
   }
   stopping_.store(false, std::memory_order_release);
@@ -91,6 +96,26 @@ void Reactor::Deliver(int count) {
   }
   delivering_ = nullptr;
   if (woken) RunPosted();
+}
+
+void Reactor::DeliverPostponed() {
+  for (size_t i = 0; i < resuming_.size(); ++i) {
+    EventTarget* const target = resuming_[i];
+    if (target == nullptr) continue;
+    target->postponed_ = false;
+    delivering_ = target;
+    target->OnNextTurn();
+  }
+  delivering_ = nullptr;
+  resuming_.clear();
+}
+
+void Reactor::Recall(EventTarget* target) {
+  if (!target->postponed_) return;
+  target->postponed_ = false;
+  EventTarget* const nobody = nullptr;
+  std::replace(postponed_.begin(), postponed_.end(), target, nobody);
+  std::replace(resuming_.begin(), resuming_.end(), target, nobody);
 }
 
 void Reactor::RunDeferred() {

@@ -24,10 +24,13 @@ class EventTarget {
  public:
   virtual ~EventTarget() = default;
   virtual void OnEvents(uint32_t events) = 0;
+  // What Reactor::Postpone was for.
+  virtual void OnNextTurn() {}
 
  private:
   friend class Reactor;
-  int batch_index_ = -1;  // Its place among the events being delivered; -1: none.
+  int batch_index_ = -1;    // Its place among the events being delivered; -1: none.
+  bool postponed_ = false;  // OnNextTurn is to be called.
 };
 
 class Reactor {
@@ -51,9 +54,21 @@ class Reactor {
       batch_[static_cast<size_t>(target->batch_index_)].data.ptr = nullptr;
     target->batch_index_ = -1;
     if (delivering_ == target) delivering_ = nullptr;
+    Recall(target);
   }
-  // Inside OnEvents: whether `target`, whose events they are, has not been forgotten meanwhile (and
-  // perhaps destroyed).
+  // Calls `target`'s OnNextTurn, once, after all others had their events: for whoever has had its
+  // share of the loop.
+  void Postpone(EventTarget* target) {
+    if (target->postponed_) return;
+    target->postponed_ = true;
+    postponed_.push_back(target);
+  }
+  // Takes that back.
+  void Recall(EventTarget* target);
+  // Counts the times the loop has waited for events.
+  uint64_t turn() const { return turn_; }
+  // Inside OnEvents and OnNextTurn: whether `target`, which they are for, has not been forgotten
+  // meanwhile (and perhaps destroyed).
   bool IsDelivering(const EventTarget* target) const { return delivering_ == target; }
 
   // Runs until Stop.
@@ -91,6 +106,7 @@ class Reactor {
   };
 
   void Deliver(int count);
+  void DeliverPostponed();
   void RunDeferred();
   void RunPosted();
   void RefreshClock();
@@ -103,6 +119,9 @@ class Reactor {
   int connect_descriptors_max_ = std::numeric_limits<int>::max();
   std::array<epoll_event, kEventsMax> batch_;
   EventTarget* delivering_ = nullptr;
+  uint64_t turn_ = 0;
+  std::vector<EventTarget*> postponed_;
+  std::vector<EventTarget*> resuming_;  // Of those, the ones whose turn has come.
   std::vector<Deferred> deferred_;
   std::atomic<bool> stopping_{false};
 

@@ -28,7 +28,7 @@ bool Socket::Adopt(Socket& other) {
   reactor_ = other.reactor_;
   fd_ = other.fd_;
   // The kernel tells what is ready once more, to us.
-  flags_ = other.flags_;
+  flags_ = other.flags_ & (kReadable | kWritable);
   peer_ = other.peer_;
   reactor_->Forget(&other);
   other.fd_ = -1;
@@ -101,6 +101,17 @@ ssize_t Socket::Peek(void* into, size_t bytes) {
   }
 }
 
+void Socket::Pause() {
+  flags_ = static_cast<uint8_t>((flags_ & ~kReadable) | kPaused);
+  reactor_->Postpone(this);
+}
+
+void Socket::Unpause() {
+  if (!paused()) return;
+  reactor_->Recall(this);
+  flags_ = static_cast<uint8_t>((flags_ & ~kPaused) | kReadable);
+}
+
 void Socket::Discard(size_t bytes, size_t peeked) {
   if (peeked > bytes) flags_ |= kReadable;
   while (bytes > 0) {
@@ -140,12 +151,22 @@ void Socket::ShutdownWrite() {
   if (fd_ >= 0) shutdown(fd_, SHUT_WR);
 }
 
+void Socket::NoteReadBytes(size_t bytes) {
+  if (turn_ != reactor_->turn()) {
+    turn_ = reactor_->turn();
+    turn_bytes_ = 0;
+  }
+  turn_bytes_ += static_cast<uint32_t>(bytes);
+  if (turn_bytes_ >= kTurnBytes && readable()) Pause();
+}
+
 void Socket::NoteReadResult(ssize_t result, size_t wanted) {
   // A short read has emptied the queue: the next byte raises a new edge. End of stream and errors
   // do not, so they stay readable; so does a queue behind which the peer has closed.
   const bool emptied =
       result == -EAGAIN || (result > 0 && static_cast<size_t>(result) < wanted && !peer_.closed());
   if (emptied) flags_ &= static_cast<uint8_t>(~kReadable);
+  if (result > 0) NoteReadBytes(static_cast<size_t>(result));
 }
 
 void Socket::NoteWriteResult(ssize_t result, size_t wanted) {
@@ -154,8 +175,14 @@ void Socket::NoteWriteResult(ssize_t result, size_t wanted) {
   }
 }
 
+void Socket::OnNextTurn() {
+  flags_ &= static_cast<uint8_t>(~kPaused);
+  OnEvents(EPOLLIN);
+}
+
 void Socket::OnEvents(uint32_t events) {
-  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) flags_ |= kReadable;
+  // A paused one becomes readable in this very turn, behind the others.
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) && !paused()) flags_ |= kReadable;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) flags_ |= kWritable;
   if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) peer_.closed_ = true;
   if (events & (EPOLLHUP | EPOLLERR)) peer_.gone_ = true;

@@ -1,6 +1,9 @@
 // A non-blocking TCP socket of one worker. Knows whether the kernel has told of readiness since the
 // last short read or write, so that no system call is made only to hear EAGAIN.
 //
+// However fast the peer sends, others get their turn: after kTurnBytes the socket is not readable
+// before the reactor's next one.
+//
 // On the request path. Results: bytes moved, 0 for end of stream (Read), or a negative errno
 // (-EAGAIN: wait).
 #pragma once
@@ -18,6 +21,9 @@ namespace sluice::io {
 
 class Socket final : public EventTarget {
  public:
+  // As many large reads as make what a turn costs by itself small.
+  static constexpr size_t kTurnBytes = 256 * 1024;
+
   Socket() = default;
   ~Socket() override { Close(); }
   Socket(const Socket&) = delete;
@@ -48,12 +54,19 @@ class Socket final : public EventTarget {
   ssize_t Writev(const iovec* parts, int count);
   void ShutdownWrite();
 
+  // Not readable before the reactor's next turn: for whoever has done enough with what was read.
+  void Pause();
+  bool paused() const { return flags_ & kPaused; }
+  // Ends the pause at once: whoever asks whether anything has come must not miss it.
+  void Unpause();
+
   bool readable() const { return flags_ & kReadable; }
   bool writable() const { return flags_ & kWritable; }
   io::PeerState& peer() { return peer_; }
   const io::PeerState& peer() const { return peer_; }
 
   // For splice(2), which bypasses Read and Write.
+  void NoteReadBytes(size_t bytes);
   void NoteReadResult(ssize_t result, size_t wanted);
   void NoteWriteResult(ssize_t result, size_t wanted);
 
@@ -65,14 +78,17 @@ class Socket final : public EventTarget {
   }
 
   void OnEvents(uint32_t events) override;
+  void OnNextTurn() override;
 
  private:
   friend class Wait;
-  static constexpr uint8_t kReadable = 1, kWritable = 2;
+  static constexpr uint8_t kReadable = 1, kWritable = 2, kPaused = 4;
 
   Reactor* reactor_ = nullptr;
   int fd_ = -1;
   uint8_t flags_ = 0;
+  uint32_t turn_bytes_ = 0;  // Read in turn_.
+  uint64_t turn_ = 0;
   io::PeerState peer_;
   Wait* read_wait_ = nullptr;
   Wait* write_wait_ = nullptr;

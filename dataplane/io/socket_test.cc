@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <functional>
+#include <map>
 #include <string>
+#include <thread>
 
 #include "dataplane/io/task.h"
 
@@ -115,6 +117,26 @@ class TcpPairTest : public testing::Test {
     co_await wait;
     reactor_.Stop();
   }
+  Task<void> CountReads(size_t at_once, std::map<uint64_t, size_t>* by_turn) {
+    std::string room(at_once, '\0');
+    for (;;) {
+      const ssize_t read = socket_.readable() ? socket_.Read(room.data(), room.size()) : -EAGAIN;
+      if (read > 0) {
+        (*by_turn)[reactor_.turn()] += static_cast<size_t>(read);
+        continue;
+      }
+      if (read != -EAGAIN) break;
+      Wait wait;
+      wait.Readable(socket_);
+      co_await wait;
+    }
+    reactor_.Stop();
+  }
+  void Run(Task<void> task) {
+    task.Start();
+    if (!task.done()) reactor_.Run();
+    EXPECT_TRUE(task.done());
+  }
   void Send(std::string_view bytes) {
     EXPECT_EQ(send(peer_, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
     Task<void> task = AwaitReadable();
@@ -149,6 +171,56 @@ TEST_F(TcpPairTest, AfterDiscardItIsReadableIfBytesAreLeft) {
   EXPECT_TRUE(socket_.readable());
   EXPECT_EQ(socket_.Peek(bytes, sizeof bytes), 3);
   socket_.Discard(3, 3);
+  EXPECT_FALSE(socket_.readable());
+}
+
+// Whatever the kernel has, a turn of the loop ends: others are waiting.
+TEST_F(TcpPairTest, ATurnReadsNoMoreThanItsShare) {
+  constexpr size_t kBytes = 8 << 20;
+  constexpr size_t kRead = 64 * 1024;
+  std::thread writer([this] {
+    const std::string block(1 << 20, 'x');
+    for (size_t sent = 0; sent < kBytes; sent += block.size()) {
+      ASSERT_EQ(send(peer_, block.data(), block.size(), 0), static_cast<ssize_t>(block.size()));
+    }
+    shutdown(peer_, SHUT_WR);
+  });
+  std::map<uint64_t, size_t> by_turn;
+  Run(CountReads(kRead, &by_turn));
+  writer.join();
+  size_t sum = 0;
+  for (const auto& [turn, bytes] : by_turn) {
+    EXPECT_LT(bytes, Socket::kTurnBytes + kRead) << "in turn " << turn;
+    sum += bytes;
+  }
+  EXPECT_EQ(sum, kBytes);
+}
+
+TEST_F(TcpPairTest, APausedSocketComesBackInTheNextTurn) {
+  Send("abc");
+  socket_.Pause();
+  EXPECT_FALSE(socket_.readable());
+  const uint64_t before = reactor_.turn();
+  Run(AwaitReadable());
+  EXPECT_TRUE(socket_.readable());
+  EXPECT_EQ(reactor_.turn(), before + 1);
+}
+
+TEST_F(TcpPairTest, APauseCanBeEndedAtOnce) {
+  Send("abc");
+  socket_.Pause();
+  socket_.Unpause();
+  EXPECT_TRUE(socket_.readable());
+  char bytes[4];
+  EXPECT_EQ(socket_.Read(bytes, sizeof bytes), 3);
+}
+
+// Nothing may come for a socket that has been closed meanwhile.
+TEST_F(TcpPairTest, APausedSocketMayClose) {
+  socket_.Pause();
+  socket_.Close();
+  reactor_.Post([this] { reactor_.Stop(); });
+  reactor_.Run();
   EXPECT_FALSE(socket_.readable());
 }
 

@@ -14,6 +14,7 @@ namespace {
 // arrive at any time and are swallowed here. A read that got all it asked for leaves open whether
 // there is more.
 bool Silent(tls::Stream& stream) {
+  stream.socket().Unpause();
   if (!stream.may_read()) return true;
   char byte;
   return stream.Read(&byte, 1) == -EAGAIN;

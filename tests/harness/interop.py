@@ -18,6 +18,8 @@ CASES = ("empty_unary", "large_unary", "client_streaming", "server_streaming", "
          "empty_stream", "timeout_on_sleeping_server", "cancel_after_begin",
          "cancel_after_first_response", "status_code_and_message", "special_status_message",
          "custom_metadata", "unimplemented_method", "unimplemented_service")
+# Ours alone: messages of 48 and 64 MiB, both ways.
+HUGE_CASES = ("huge_unary", "huge_ping_pong")
 # The newest first; Debian 12's Go needs the other.
 GO_VERSIONS = ("v1.85.0", "v1.58.3")
 GO_PACKAGES = ("google.golang.org/grpc/interop/client", "google.golang.org/grpc/interop/server")

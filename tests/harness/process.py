@@ -97,6 +97,11 @@ class Process:
                     return int(line.split()[1])
         return 0
 
+    def forget_peak(self):
+        """VmHWM begins anew (proc(5), clear_refs)."""
+        with open(f"/proc/{self.pid}/clear_refs", "w") as f:
+            f.write("5")
+
     def cpu_seconds(self):
         with open(f"/proc/{self.pid}/stat") as f:
             fields = f.read().rsplit(")", 1)[1].split()

@@ -12,7 +12,7 @@ import h2_upstream
 import rig
 
 GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
-UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = "2", "4", "12", "13", "14"
+DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = "4", "12", "13", "14"
 
 
 def message(text):
@@ -150,6 +150,23 @@ class GrpcCallsTest(rig.FleetTest):
         self.script("/test.S/R", lambda request: request.connection.reset(
             request.stream, h2_upstream.h2.errors.ErrorCodes.INTERNAL_ERROR))
         self.assert_failed(self.call("/test.S/R"), UNAVAILABLE)
+
+    def test_an_answer_by_plain_http_stays_one(self):
+        """What it means the client knows best: it has the status and the text."""
+        def refuse(request):
+            request.connection.head(request.stream, 503, [("content-type", "text/plain"),
+                                                          ("retry-after", "7")])
+            request.connection.data(request.stream, b"busy", end=True)
+        self.script("/test.S/Plain", refuse)
+        response = self.call("/test.S/Plain")
+        self.assertEqual((response.status, response.body, response.field("retry-after")),
+                         (503, b"busy", "7"))
+        self.assertIsNone(response.field("grpc-status"))
+        self.assertEqual(response.trailers, [])
+        answer = self.web("/test.S/Plain", message(b"x"))
+        self.assertEqual((answer.status, answer.body, answer.get("content-type")),
+                         (503, b"busy", "text/plain"))
+        self.assertIsNone(answer.get("grpc-status"))
 
     def test_others_still_get_their_status(self):
         response = self.client().ask("/dead.S/M", [("content-type", "application/json")], b"{}")

@@ -105,6 +105,51 @@ class Http2FramesTest(rig.FleetTest):
         self.assertTrue(self.client.wait(lambda: self.client.closed))
         self.assertNotIn("/after-goaway", [q.target for q in self.upstream.requests])
 
+    def test_window_updates_without_a_reason_are_abuse(self):
+        update = h2.frame(h2.WINDOW_UPDATE, 0, 0, b"\0\0\0\1")
+        for _ in range(1000):
+            self.client.send(update * 1000)
+            if self.client.closed:
+                break
+        self.assertTrue(self.client.wait(lambda: self.client.closed), self.client.saw())
+        self.assertIn(self.client.goaway(), (h2.ENHANCE_YOUR_CALM, None))
+
+    def test_a_window_given_back_in_small_portions_is_none(self):
+        """Of each response, for the stream and the connection."""
+        before = self.upstream.on_request
+        self.upstream.on_request = lambda c, q: b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + \
+            bytes(3000000)
+        self.addCleanup(setattr, self.upstream, "on_request", before)
+        portion, given = 512, 0
+        self.client.send(h2.request(1))
+        stream = self.client.stream(1)
+        while not stream.ended and not self.client.closed:
+            self.client.pump(0.1)
+            count = (stream.body_bytes - given) // portion
+            given += count * portion
+            self.client.send(b"".join(h2.frame(h2.WINDOW_UPDATE, 0, n, portion.to_bytes(4, "big"))
+                                      for n in (0, 1)) * count)
+        self.assertEqual((stream.status, stream.body_bytes, self.client.goaways), (200, 3000000, []))
+
+    def test_goaway_again_and_again_is_abuse(self):
+        self.client.send(h2.request(1, method="POST", end=False))
+        self.client.send(h2.frame(h2.GOAWAY, 0, 0, bytes(8)) * 100)
+        self.assertTrue(self.client.wait(lambda: self.client.closed))
+        self.assertEqual(self.client.goaway(), h2.ENHANCE_YOUR_CALM)
+
+    def test_priority_updates_are_ignored(self):
+        """RFC 9218 section 7.1; before the stream, while it is open, and of no stream at all."""
+        priority_update = 0x10
+        update = h2.frame(priority_update, 0, 0, b"\0\0\0\1u=0, i")
+        self.client.send(update + h2.request(1, method="POST", end=False,
+                                             more=h2.literal("priority", "u=1")))
+        self.client.send(update + h2.frame(priority_update, 0, 0, b"\0\0\0\x63?") +
+                         h2.frame(priority_update, 0, 0, b""))
+        self.client.send(h2.frame(h2.DATA, h2.END_STREAM, 1, b"the end"))
+        self.assertEqual(self.answered(1), 200, self.client.saw())
+        self.assertEqual(self.client.goaways, [])
+        self.assertEqual(self.upstream.last().get("priority"), "u=1")
+
     def test_many_requests_taken_back_at_once_harm_nobody(self):
         for first in range(1, 20000, 400):
             self.client.send(b"".join(

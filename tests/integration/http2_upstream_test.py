@@ -199,6 +199,8 @@ class Http2UpstreamTest(rig.FleetTest):
             self.assertEqual(client.response("POST").body, b"onetwosix")
 
     def test_a_reader_who_is_slow_holds_up_nobody_else(self):
+        self.proxy.forget_peak()
+        before = self.proxy.rss_kib()
         slow = [h1.Client(self.proxy.host, self.port) for _ in range(8)]
         for client in slow:
             client.send(f"GET /clear{self.files[8_000_000]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
@@ -208,6 +210,8 @@ class Http2UpstreamTest(rig.FleetTest):
         for client in slow:
             self.assertEqual(len(client.response().body), 8_000_000)
             client.close()
+        # A quarter of what all of them asked for.
+        self.assertLess(self.proxy.rss_kib("VmHWM") - before, 16_000 if not rig.SANITIZER else 128_000)
 
     # --- Connections that end.
     def test_streams_beyond_a_goaway_are_asked_again(self):

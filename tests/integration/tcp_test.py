@@ -248,16 +248,35 @@ class TcpTest(rig.FleetTest):
             raise AssertionError("a clean end")
         self.log_of("dead", failure="connect_failed")
 
+    def healthy(self, echo):
+        return rig.metric(self.proxy.metrics(), "sluice_endpoint_healthy", upstream="echo-up",
+                          endpoint=echo.address)
+
+    def names_of(self, count):
+        """Who greets so many connections, and how many attempts the records of those tell of."""
+        def records():
+            return [r for r in self.proxy.access_records() if r["service"] == "echo"]
+        before, names = len(records()), set()
+        for _ in range(count):
+            with self.connect("echo") as sock:
+                names.add(self.line(sock))
+        rig.wait_for("their records", lambda: len(records()) == before + count)
+        return names, [r["attempts"] for r in records()[before:]]
+
     def test_an_endpoint_that_went_is_left_out(self):
-        self.echoes[0].stop()
+        gone = self.echoes[0]
+        rig.wait_for("the first checks", lambda: self.healthy(gone) == 1)
+        gone.stop()
         try:
-            names = set()
-            for _ in range(10):
-                with self.connect("echo") as sock:
-                    names.add(self.line(sock))
-            self.assertEqual(names, {"echo-1"})  # By another try, then by its health.
+            self.assertEqual(self.names_of(10)[0], {"echo-1"})  # By another try,
+            rig.wait_for("a check to fail", lambda: self.healthy(gone) == 0)
+            names, attempts = self.names_of(10)  # then without one.
+            self.assertEqual((names, attempts), ({"echo-1"}, [1] * 10))
         finally:
-            self.echoes[0].start()
+            gone.start()
+        rig.wait_for("a check to succeed", lambda: self.healthy(gone) == 1)
+        names, attempts = self.names_of(10)
+        self.assertEqual((names, attempts), ({"echo-0", "echo-1"}, [1] * 10))
 
     # --- TLS.
     def wrap(self, sock, name):

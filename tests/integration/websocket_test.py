@@ -7,9 +7,12 @@ import ssl
 import unittest  # noqa: F401
 
 import _path  # noqa: F401
+import certs
+import h2_client
 import rig
 import websockets
 import ws_echo
+from h2_websocket import H2WebSocket
 
 HANDSHAKE = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
@@ -29,6 +32,13 @@ class WebSocketTest(rig.FleetTest):
         cls.port, cls.tls_port = r.port(), r.port()
         cls.echo = ws_echo.EchoServer(r.port())
         cls.backend = r.nginx("backend")
+        # TLS that agrees to h2 with whoever offers it.
+        h2_port = r.port()
+        r.nginx("h2-backend", certificate=cls.certificate, extra=f'''
+          }} server {{ listen 127.0.0.1:{h2_port} ssl http2;
+          location /auto/told {{ return 200 "protocol=$server_protocol;"; }}
+          location / {{ proxy_pass http://{cls.echo.address}; proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }}''')
         # Another protocol: what follows 101 comes back in upper case.
         cls.other = r.upstream(on_request=cls.switch)
         routes = [rig.route("foo", [cls.other], path_prefix="/foo", upgrades=["foo"]),
@@ -36,6 +46,9 @@ class WebSocketTest(rig.FleetTest):
                   rig.route("short", [cls.echo], path_prefix="/short", upstream_name="short-up",
                             timeouts={"tunnel": "300ms"}),
                   rig.route("plain", [cls.backend], path_prefix="/plain"),
+                  rig.route("auto", [f"127.0.0.1:{h2_port}"], path_prefix="/auto",
+                            upstream_options={"protocol": "auto", "tls": {
+                                "sni": "a.test", "ca_path": cls.certificate.cert}}),
                   rig.route("echo", [cls.echo])]
         named = [{**route, "upstreams": [{"name": route["upstreams"][0]["name"]}]}
                  for route in routes]
@@ -175,6 +188,23 @@ class WebSocketTest(rig.FleetTest):
             port, [rig.route("bad", [bad])], name="bad")))
         self.assertEqual(self.get("/", port=port, headers=HANDSHAKE).status, 502)
         self.rig.apply(rig.document(*self.services))
+
+    def test_an_upstream_that_would_agree_to_http2_is_asked_for_http1(self):
+        async def body(connection):
+            await connection.send("hello")
+            self.assertEqual(await connection.recv(), "hello")
+        for _ in range(2):  # Neither way disturbs the other.
+            self.assertEqual(rig.told(self.get("/auto/told").body)["protocol"], "HTTP/2.0")
+            for secure in (False, True):
+                self.run_ws(body, "/auto/by-http1", secure)
+            client = h2_client.Client(self.proxy.host, self.tls_port, tls=certs.client_context(),
+                                      server_name="a.test")
+            self.addCleanup(client.close)
+            over_h2 = H2WebSocket(client, "/auto/by-http2")
+            over_h2.send("hello")
+            self.assertEqual(over_h2.message()[0], b"hello")
+        self.assertEqual([path for path in self.echo.paths if path.startswith("/auto")],
+                         ["/auto/by-http1", "/auto/by-http1", "/auto/by-http2"] * 2)
 
     def test_a_silent_tunnel_ends(self):
         async def body(connection):

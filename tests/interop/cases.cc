@@ -27,14 +27,19 @@ using Channel = std::shared_ptr<::grpc::Channel>;
 
 constexpr int kLargeRequestBytes = 271828;
 constexpr int kLargeResponseBytes = 314159;
+constexpr int kHugeRequestBytes = 64 << 20;
+constexpr int kHugeResponseBytes = 48 << 20;
 constexpr int kRequestBytes[] = {27182, 8, 1828, 45904};
 constexpr int kResponseBytes[] = {31415, 9, 2653, 58979};
 // No call of these cases takes that long, whatever stands between.
 constexpr std::chrono::seconds kCallTimeMax{30};
+constexpr std::chrono::seconds kHugeCallTimeMax{180};
 
 class Call : public ClientContext {
  public:
-  Call() { set_deadline(std::chrono::system_clock::now() + kCallTimeMax); }
+  explicit Call(std::chrono::seconds time_max = kCallTimeMax) {
+    set_deadline(std::chrono::system_clock::now() + time_max);
+  }
 };
 
 absl::Status Wrong(const std::string& what) { return absl::FailedPreconditionError(what); }
@@ -77,12 +82,14 @@ absl::Status EmptyUnary(const Channel& channel) {
   return ExpectCode(TestService::NewStub(channel)->EmptyCall(&call, {}, &response), StatusCode::OK);
 }
 
-SimpleRequest LargeRequest() {
+SimpleRequest RequestOf(int request_bytes, int response_bytes) {
   SimpleRequest request;
-  request.set_response_size(kLargeResponseBytes);
-  SetPayload(kLargeRequestBytes, request.mutable_payload());
+  request.set_response_size(response_bytes);
+  SetPayload(request_bytes, request.mutable_payload());
   return request;
 }
+
+SimpleRequest LargeRequest() { return RequestOf(kLargeRequestBytes, kLargeResponseBytes); }
 
 absl::Status LargeUnary(const Channel& channel) {
   Call call;
@@ -90,6 +97,31 @@ absl::Status LargeUnary(const Channel& channel) {
   const Status status = TestService::NewStub(channel)->UnaryCall(&call, LargeRequest(), &response);
   return Both(ExpectCode(status, StatusCode::OK),
               ExpectSize(response.payload(), kLargeResponseBytes));
+}
+
+// Ours: messages far beyond what gRPC lets through by default.
+absl::Status HugeUnary(const Channel& channel) {
+  Call call(kHugeCallTimeMax);
+  SimpleResponse response;
+  const Status status = TestService::NewStub(channel)->UnaryCall(
+      &call, RequestOf(kHugeRequestBytes, kHugeResponseBytes), &response);
+  return Both(ExpectCode(status, StatusCode::OK),
+              ExpectSize(response.payload(), kHugeResponseBytes));
+}
+
+absl::Status HugePingPong(const Channel& channel) {
+  Call call(kHugeCallTimeMax);
+  const auto stream = TestService::NewStub(channel)->FullDuplexCall(&call);
+  absl::Status problem;
+  for (int i = 0; i < 2 && problem.ok(); ++i) {
+    StreamingOutputCallResponse response;
+    const bool answered =
+        stream->Write(PingOf(kHugeRequestBytes, kHugeResponseBytes)) && stream->Read(&response);
+    problem = answered ? ExpectSize(response.payload(), kHugeResponseBytes) : Wrong("no response");
+  }
+  stream->WritesDone();
+  const Status ended = stream->Finish();
+  return Both(ExpectCode(ended, StatusCode::OK), problem);
 }
 
 absl::Status ClientStreaming(const Channel& channel) {
@@ -281,6 +313,8 @@ absl::Status CustomMetadata(const Channel& channel) {
 constexpr Case kCases[] = {
     {"empty_unary", EmptyUnary},
     {"large_unary", LargeUnary},
+    {"huge_unary", HugeUnary},
+    {"huge_ping_pong", HugePingPong},
     {"client_streaming", ClientStreaming},
     {"server_streaming", ServerStreaming},
     {"ping_pong", PingPong},

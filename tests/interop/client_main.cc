@@ -25,6 +25,7 @@ struct ClientOptions {
 
 std::shared_ptr<::grpc::Channel> ChannelOf(const ClientOptions& options) {
   ::grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
   if (!options.authority.empty()) {
     arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, options.authority);
   }

@@ -41,6 +41,7 @@ int Serve(const ServerOptions& options) {
   ::grpc::EnableDefaultHealthCheckService(true);
   TestServer service;
   ::grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(-1);
   int port = 0;
   builder.AddListeningPort(options.listen, CredentialsOf(options), &port);
   builder.RegisterService(&service);

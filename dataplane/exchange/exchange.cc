@@ -114,6 +114,8 @@ io::Task<Failure> Exchange::Forward() {
   if (attempt_->upstream == &attempt_->h1) {
     attempt_->h1.Finish(cluster_->pool(attempt_->endpoint), cluster_->LimitsOfReturn(),
                         request_complete);
+  } else {
+    cluster_->PassOn();
   }
   attempt_->h2.reset();
   attempt_->load = {};

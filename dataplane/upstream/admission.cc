@@ -51,10 +51,10 @@ Admission::Room Admission::TakeConnection(size_t endpoint, ConnectionSlot* slot)
   return Room::kTaken;
 }
 
-void Admission::Leave(size_t endpoint) {
+void Admission::Leave(size_t endpoint, bool passed_on) {
   GiveBack(endpoint_active_[endpoint], limits_.endpoint_requests);
   GiveBack(active_, limits_.requests);
-  if (awaited()) CallNext();
+  if (!passed_on && awaited()) CallNext();
 }
 
 void Admission::LeaveConnection(size_t endpoint) {
@@ -73,11 +73,33 @@ void Admission::CallNext() {
     waiting_.store(queue_.size());
     next->called = true;
   }
-  next->reactor.Post([next, self = shared_from_this()] {
-    if (next->gone) {
+  Call(std::move(next));
+}
+
+bool Admission::CallOn(const io::Reactor& reactor) {
+  std::shared_ptr<Place::Caller> next;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(queue_.begin(), queue_.end(), [&](const auto& caller) {
+      return &caller->reactor == &reactor;
+    });
+    if (found == queue_.end()) return false;
+    next = std::move(*found);
+    queue_.erase(found);
+    waiting_.store(queue_.size());
+    next->called = true;
+  }
+  Call(std::move(next));
+  return true;
+}
+
+void Admission::Call(std::shared_ptr<Place::Caller> caller) {
+  io::Reactor& reactor = caller->reactor;
+  reactor.Post([caller = std::move(caller), self = shared_from_this()] {
+    if (caller->gone) {
       self->CallNext();
     } else {
-      next->turn.Fire();
+      caller->turn.Fire();
     }
   });
 }

@@ -74,7 +74,10 @@ class Admission : public std::enable_shared_from_this<Admission> {
   // `waited`: its turn in the queue has come, so that others who wait do not go first. `slot`: gets
   // one of the connections; null where none is going to be opened.
   Room Enter(size_t endpoint, bool waited, ConnectionSlot* slot);
-  void Leave(size_t endpoint);
+  // `passed_on`: its room went to whom CallOn has called; otherwise the next is called.
+  void Leave(size_t endpoint, bool passed_on = false);
+  // Calls the first in the queue whose worker this is; false if there is none.
+  bool CallOn(const io::Reactor& reactor);
   Room TakeConnection(size_t endpoint, ConnectionSlot* slot);
 
   // Whether somebody is in the queue.
@@ -135,6 +138,7 @@ class Admission : public std::enable_shared_from_this<Admission> {
   friend class ConnectionSlot;
   void LeaveConnection(size_t endpoint);
   void CallNext();
+  void Call(std::shared_ptr<Place::Caller> caller);
   // With the mutex held.
   void AskHolders();
 

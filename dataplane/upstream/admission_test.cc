@@ -108,6 +108,23 @@ TEST_F(AdmissionTest, HoldersAreAskedWhileSomebodyWaits) {
   EXPECT_EQ(asked, 1) << "it has gone meanwhile";
 }
 
+TEST_F(AdmissionTest, RoomIsPassedOnWithinAWorker) {
+  const auto admission = Make({.requests = 1, .connections = 1, .pending = 3});
+  ASSERT_EQ(admission->Enter(0, false, nullptr), Room::kTaken);
+  io::Reactor elsewhere;
+  Admission::Place other(*admission, elsewhere), mine(*admission, reactor_);
+  int turns = 0;
+  io::Task<void> waits = Await(mine, &turns);
+  waits.Start();
+  EXPECT_TRUE(admission->CallOn(reactor_));
+  EXPECT_FALSE(admission->CallOn(reactor_));
+  admission->Leave(0, true);
+  Turn();
+  EXPECT_EQ(turns, 1);
+  EXPECT_TRUE(admission->awaited()) << "the other one still is in line";
+  EXPECT_EQ(admission->Enter(0, true, nullptr), Room::kTaken);
+}
+
 TEST_F(AdmissionTest, TheQueueHasAnEnd) {
   const auto admission = Make({.requests = 1, .pending = 2});
   const Admission::Place one(*admission, reactor_), two(*admission, reactor_);

@@ -11,6 +11,9 @@ namespace {
 
 constexpr uint64_t kRetryCost = 100;
 constexpr uint32_t kRetriesSavedMin = 10;
+// Requests in a row that a connection serves for its worker while others wait for one: opening one
+// for each request would cost the upstream more than they lose by it.
+constexpr uint32_t kPassedOnMax = 16;
 constexpr int64_t kRetryMicros = 100'000;  // Earns one, for all workers together.
 
 std::vector<EndpointLoad> LoadsOf(const ClusterSpec& spec) {
@@ -37,13 +40,16 @@ Cluster::Cluster(std::shared_ptr<const ClusterSpec> spec, const ClusterHome& hom
       balancer_(spec_->lb_strategy, loads_, AddressesOf(*spec_), spec_->panic_threshold_percent,
                 home.seed),
       slow_start_(spec_->slow_start),
+      reactor_(home.reactor),
       retry_micros_(kRetryMicros * home.workers),
       retry_budget_(spec_->retry_budget_percent == 0 ? 0 : kRetryCost * kRetriesSavedMin) {
   pools_.reserve(spec_->endpoints.size());
   for (const EndpointSpec& endpoint : spec_->endpoints)
     pools_.push_back(home.pools.Get(endpoint.pool_key));
   if (spec_->admission != nullptr && spec_->admission->limits().of_connections()) {
-    holder_.emplace(*spec_->admission, home.reactor, [this] { Yield(); });
+    holder_.emplace(*spec_->admission, home.reactor, [this] {
+      if (spec_->admission->awaited()) DropIdle();
+    });
   }
 }
 
@@ -114,11 +120,16 @@ bool Cluster::Shares(int endpoint) const {
 
 PoolLimits Cluster::LimitsOfReturn() {
   PoolLimits limits = pool_limits();
-  if (owes_connection_) [[unlikely]] {
-    owes_connection_ = false;
-    if (spec_->admission->awaited()) limits.idle_max = 0;
-  }
+  const bool awaited = holder_.has_value() && spec_->admission->awaited();
+  if (awaited && !PassOn()) limits.idle_max = 0;
   return limits;
+}
+
+bool Cluster::PassOn() {
+  if (!holder_.has_value() || !spec_->admission->awaited()) return false;
+  passing_on_ = passed_on_ < kPassedOnMax && spec_->admission->CallOn(reactor_);
+  passed_on_ = passing_on_ ? passed_on_ + 1 : 0;
+  return passing_on_;
 }
 
 bool Cluster::DropIdle() {
@@ -128,10 +139,6 @@ bool Cluster::DropIdle() {
   if ((*fullest)->idle() > 0) return (*fullest)->DropIdle();
   return std::any_of(pools_.begin(), pools_.end(),
                      [](const auto& pool) { return pool->DropIdle(); });
-}
-
-void Cluster::Yield() {
-  if (spec_->admission->awaited() && !DropIdle()) owes_connection_ = true;
 }
 
 // --- What is under way.
@@ -148,7 +155,9 @@ Cluster::Load::~Load() {
   --cluster_->loads_[endpoint_].active_requests;
   --cluster_->requests_active_;
   cluster_->stats_.requests_active.Sub();
-  if (cluster_->spec_->admission != nullptr) cluster_->spec_->admission->Leave(endpoint_);
+  if (cluster_->spec_->admission != nullptr) {
+    cluster_->spec_->admission->Leave(endpoint_, std::exchange(cluster_->passing_on_, false));
+  }
 }
 
 void Cluster::BeginRequest(int64_t now_micros) {

@@ -55,8 +55,12 @@ class Cluster {
   PoolLimits pool_limits() const {
     return {spec_->idle_timeout, spec_->idle_connections_max, spec_->requests_max};
   }
-  // The same for a connection that comes back: none is kept where others wait for it.
+  // The same for a connection that comes back: where others wait for it, it is only kept for those
+  // of this worker.
   PoolLimits LimitsOfReturn();
+  // A request on it, or on a shared one, is over: calls who waits here for a connection. False if
+  // nobody does, or others have waited long enough.
+  bool PassOn();
 
   // Counts a request as under way on an endpoint until it is destroyed.
   class Load {
@@ -102,8 +106,6 @@ class Cluster {
   bool NeedsConnection(size_t endpoint, const Wanted& wanted) const;
   Admission::Room EnterAt(size_t endpoint, const Wanted& wanted, bool waited, ConnectionSlot* slot);
   bool DropIdle();
-  // Others wait for a connection: an unused one, or the next that is given back, is closed.
-  void Yield();
   bool SpendRetry();
   void EarnRetries(int64_t now_micros);
 
@@ -114,7 +116,9 @@ class Cluster {
   Balancer balancer_;
   SlowStart slow_start_;
   std::optional<Admission::Holder> holder_;  // Where connections are limited.
-  bool owes_connection_ = false;
+  io::Reactor& reactor_;
+  uint32_t passed_on_ = 0;   // In a row, before those who wait elsewhere.
+  bool passing_on_ = false;  // To whom the room goes that is given back next.
   uint32_t requests_active_ = 0;
   const int64_t retry_micros_;  // In which one is earned by time.
   uint64_t retry_budget_;       // In hundredths of a retry.

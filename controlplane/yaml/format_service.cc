@@ -17,7 +17,8 @@ constexpr Key kOcspPath = {
     .name = "ocsp_path",
     .doc =
         "DER file of the OCSP response that is stapled to the certificate while it is valid. Read "
-        "by the controller, again whenever it changes.",
+        "by the controller at every apply, and where it watches the configuration, whenever the "
+        "file changes.",
     .example = "'/etc/sluice/www.ocsp'",
     .without = "nothing is stapled",
     .check = CheckFile};

@@ -127,7 +127,9 @@ io::Task<Failure> Exchange::SendByH2(Attempt& attempt) {
   attempt.upstream = attempt.h2.get();
   const UpstreamHead head = DescribeUpstreamHead();
   ListUpstreamFields(head, &attempt.head_out, &memory_.upstream_fields);
-  const bool bare = body_is_whole_ && whole_body_.empty();
+  // gRPC: where no message follows, an empty DATA frame "MUST" end the request (PROTOCOL-HTTP2.md);
+  // servers wait for ever where the head does.
+  const bool bare = body_is_whole_ && whole_body_.empty() && !grpc_;
   if (!attempt.h2->Start({.method = request_.head->method_text,
                           .authority = head.host,
                           .path = head.path,

@@ -37,6 +37,14 @@ BodyReader::Step BodyReader::TakeChunked(char* input, size_t bytes) {
   char* joined_end = nullptr;
   char* joined = nullptr;
   for (;;) {
+    char* small_end = joined_end != nullptr ? joined_end : start + result.consumed;
+    char* const small = small_end;
+    result.consumed +=
+        chunked_.JoinSmall({start + result.consumed, bytes - result.consumed}, &small_end);
+    if (small_end != small) {
+      if (joined == nullptr) joined = small;
+      joined_end = small_end;
+    }
     const ChunkedDecoder::Step step =
         chunked_.Next({start + result.consumed, bytes - result.consumed});
     result.consumed += step.consumed;

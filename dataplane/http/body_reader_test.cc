@@ -95,6 +95,45 @@ TEST(BodyReaderTest, JoinsChunksWhereverTheReadsAreCut) {
   }
 }
 
+// Chunks of every size around the 15 bytes that are taken at once, cut anywhere.
+TEST(BodyReaderTest, SmallChunksAreTheSameWhereverTheReadsAreCut) {
+  std::string bytes, body;
+  for (size_t size : {1, 2, 9, 10, 14, 15, 16, 17, 1, 1, 1}) {
+    constexpr char kDigits[] = "0123456789abCDEF";
+    const std::string data(size, kDigits[size % 16]);
+    bytes += size < 16 ? std::string(1, kDigits[size]) : "1" + std::string(1, kDigits[size - 16]);
+    bytes += "\r\n" + data + "\r\n";
+    body += data;
+  }
+  bytes += "0\r\n\r\n";
+  for (size_t first = 0; first <= bytes.size(); ++first) {
+    for (size_t second = first; second <= bytes.size(); ++second) {
+      BodyReader reader;
+      reader.Start(Framing::kChunked, 0, {});
+      std::string got;
+      for (std::string part :
+           {bytes.substr(0, first), bytes.substr(first, second - first), bytes.substr(second)}) {
+        if (part.empty()) continue;
+        const BodyReader::Step step = reader.Take(part.data(), part.size());
+        ASSERT_FALSE(step.error) << first << ", " << second;
+        got += step.data;
+      }
+      ASSERT_TRUE(reader.done()) << first << ", " << second;
+      ASSERT_EQ(got, body) << first << ", " << second;
+    }
+  }
+}
+
+TEST(BodyReaderTest, SmallChunksMustBeWellFormed) {
+  for (std::string bytes : {"1\r\nab\r\n", "1\r\na\n\n", "1\r\na\r\r", "1\n\na\r\n", "g\r\na\r\n",
+                            "-\r\na\r\n", "1\r\r\na\r\n", "3\r\na\r\nbc\r\n"}) {
+    BodyReader reader;
+    reader.Start(Framing::kChunked, 0, {});
+    std::string input = "1\r\n-\r\n" + bytes + "0\r\n\r\n";
+    EXPECT_TRUE(reader.Take(input.data(), input.size()).error) << bytes;
+  }
+}
+
 TEST(BodyReaderTest, WhatCameBeforeAnErrorIsStillGiven) {
   BodyReader reader;
   reader.Start(Framing::kChunked, 0, {});

@@ -55,10 +55,16 @@ ChunkedDecoder::Step ChunkedDecoder::Next(std::string_view input) {
       case Phase::kData: {
         const size_t bytes =
             static_cast<size_t>(std::min<uint64_t>(chunk_bytes_, static_cast<size_t>(end - at)));
+        const std::string_view data(at, bytes);
         chunk_bytes_ -= bytes;
-        if (chunk_bytes_ == 0) phase_ = Phase::kDataCr;
         at += bytes;
-        return {State::kData, consumed(), {at - bytes, bytes}};
+        if (chunk_bytes_ == 0) {
+          // With its line end, where that is there: then the next may be one for JoinSmall.
+          const bool ends = end - at >= 2 && at[0] == '\r' && at[1] == '\n';
+          phase_ = ends ? Phase::kSize : Phase::kDataCr;
+          if (ends) at += 2;
+        }
+        return {State::kData, consumed(), data};
       }
       case Phase::kDataCr:
         if (*at != '\r') return Fail(ParseError::kBadChunk, consumed());
@@ -78,6 +84,33 @@ ChunkedDecoder::Step ChunkedDecoder::Next(std::string_view input) {
         break;
     }
   }
+}
+
+size_t ChunkedDecoder::JoinSmall(std::string_view input, char** out) const {
+  constexpr size_t kFraming = 5;  // A digit and two line ends.
+  if (phase_ != Phase::kSize || size_digits_ != 0 || extension_bytes_ != 0) return 0;
+  const char* at = input.data();
+  const char* const end = at + input.size();
+  char* to = *out;
+  while (static_cast<size_t>(end - at) > kFraming) {
+    const char digit = *at;
+    const int bytes = HexValue(digit);
+    if (bytes <= 0) break;
+    const size_t chunk = kFraming + static_cast<size_t>(bytes);
+    const auto whole = [&] {
+      return static_cast<size_t>(end - at) >= chunk && at[0] == digit && at[1] == '\r' &&
+             at[2] == '\n' && at[3 + bytes] == '\r' && at[4 + bytes] == '\n';
+    };
+    if (!whole()) break;
+    // Neighbours are mostly as long: then no step waits for a size to be read.
+    do {
+      for (int i = 0; i < bytes; ++i) to[i] = at[3 + i];
+      to += bytes;
+      at += chunk;
+    } while (whole());
+  }
+  *out = to;
+  return static_cast<size_t>(at - input.data());
 }
 
 const char* ChunkedDecoder::TakeSize(const char* at, const char* end) {

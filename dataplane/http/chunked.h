@@ -36,6 +36,11 @@ class ChunkedDecoder {
   // extensions may outweigh the data by `limits.head_bytes`.
   void Reset(const HeadLimits& limits);
   Step Next(std::string_view input);
+  // Takes the whole chunks of 1 to 15 bytes without extensions that begin at `input`, moves their
+  // data to `*out`, which may lie in `input` at or before its beginning, and advances it. Returns
+  // the bytes of `input` used up; Next() is for what stands there then. Chunks of a byte each would
+  // cost several times their data without it.
+  size_t JoinSmall(std::string_view input, char** out) const;
 
   // After kDone: trailer fields, owned by the decoder until Reset. Those that MayBeTrailer refuses
   // are left out.

@@ -4,8 +4,8 @@ import hashlib
 import os
 import shutil
 import subprocess
-import unittest
 
+import peers
 import process
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -15,7 +15,7 @@ def find():
     """Its program; SkipTest where there is none."""
     found = os.environ.get("SLUICE_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
-        raise unittest.SkipTest("Chromium: not installed")
+        raise peers.without("chromium: not installed")
     return found
 
 

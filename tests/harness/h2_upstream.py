@@ -21,6 +21,7 @@ class Request:
         self.fields = [(name.decode(), value.decode()) for name, value in fields]
         self.body = b""
         self.trailers = None
+        self.ended_by_head = False  # Not by a DATA frame, or trailers.
         self.reset = None  # Error code.
         self.complete = threading.Event()
 
@@ -120,6 +121,7 @@ class Connection:
     def take(self, event):
         if isinstance(event, h2.events.RequestReceived):
             request = Request(self, event.stream_id, event.headers)
+            request.ended_by_head = event.stream_ended is not None
             self.requests[event.stream_id] = request
             self.owner.note(request)
             threading.Thread(target=self.owner.answer, args=(request,), daemon=True).start()

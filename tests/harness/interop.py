@@ -1,16 +1,14 @@
 """Clients and servers of the gRPC interoperability cases: ours in C++, and gRPC's own in Go.
 
-The Go programs are taken from SLUICE_GRPC_GO (a folder with `client` and `server`), else built with
-`go install` into build/peers; without Go, or without a network, what needs them is skipped.
+The Go programs are taken from SLUICE_GRPC_GO (a folder with `client` and `server`), else peers.py
+builds them; without Go, or without a network, what needs them is skipped.
 """
-import fcntl
 import os
-import shutil
 import socket
 import subprocess
-import unittest
 
 import fleet
+import peers
 import process
 import waiting
 
@@ -20,36 +18,11 @@ CASES = ("empty_unary", "large_unary", "client_streaming", "server_streaming", "
          "custom_metadata", "unimplemented_method", "unimplemented_service")
 # Ours alone: messages of 48 and 64 MiB, both ways.
 HUGE_CASES = ("huge_unary", "huge_ping_pong")
-# The newest first; Debian 12's Go needs the other.
-GO_VERSIONS = ("v1.85.0", "v1.58.3")
-GO_PACKAGES = ("google.golang.org/grpc/interop/client", "google.golang.org/grpc/interop/server")
-PEERS = os.path.join(os.path.dirname(fleet.BIN), os.pardir, "peers", "grpc-go")
-
-
-def has_both(folder):
-    return all(os.path.exists(os.path.join(folder, name)) for name in ("client", "server"))
 
 
 def go_folder():
     """Where Go's client and server are; SkipTest if they cannot be had."""
-    given = os.environ.get("SLUICE_GRPC_GO")
-    if given:
-        return given
-    folder = os.path.abspath(PEERS)
-    if not has_both(folder) and not shutil.which("go"):
-        raise unittest.SkipTest("gRPC in Go: no Go to build it with")
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Tests run side by side.
-        for version in GO_VERSIONS:
-            if has_both(folder):
-                break
-            run = subprocess.run(["go", "install", *(f"{p}@{version}" for p in GO_PACKAGES)],
-                                 capture_output=True, text=True, timeout=280,
-                                 env={**os.environ, "GOBIN": folder})
-    if not has_both(folder):
-        raise unittest.SkipTest(f"gRPC in Go: cannot be built: {run.stderr.strip()[-200:]}")
-    return folder
+    return os.environ.get("SLUICE_GRPC_GO") or peers.built("client", "server")
 
 
 class Server(process.Process):

@@ -24,6 +24,7 @@ import fleet      # noqa: E402
 import h1         # noqa: E402
 import h2_upstream  # noqa: E402
 import nginx      # noqa: E402
+import peers      # noqa: E402
 import ports      # noqa: E402
 import process    # noqa: E402
 import upstream   # noqa: E402
@@ -270,4 +271,5 @@ def main():
     if missing:
         sys.exit(f"not built: {', '.join(missing)} (SLUICE_BIN_DIR={fleet.BIN})")
     runner = unittest.TextTestRunner(verbosity=2, resultclass=_Result)
-    unittest.main(testRunner=runner, buffer=False)
+    result = unittest.main(testRunner=runner, buffer=False, exit=False).result
+    sys.exit(peers.exit_code(result.wasSuccessful()))

@@ -102,6 +102,23 @@ class GrpcCallsTest(rig.FleetTest):
         self.assertEqual(response.trailers, [("grpc-status", "0"), ("x-more", "Yes")])
         self.assertEqual(self.server.requests[-1].field("te"), "trailers")
 
+    def test_a_call_without_messages_ends_by_a_data_frame(self):
+        """As gRPC over HTTP/2 has it; servers in Go 1.58 and before wait for ever otherwise. HEADERS and
+        the empty DATA go out together, so that the proxy knows of both when it asks upstream."""
+        client = self.client()
+        stream = client.h2.get_next_available_stream_id()
+        client.h2.send_headers(stream, [(":method", "POST"), (":scheme", "http"), (":path", "/test.S/M"),
+                                        (":authority", "a.test"), *GRPC])
+        client.h2.send_data(stream, b"", end_stream=True)
+        client.responses[stream] = h2_client.Response()
+        client.flush()
+        response = client.finish(stream)
+        self.assertEqual((response.body, response.trailer("grpc-status")), (b"", "0"))
+        self.assertFalse(self.server.requests[-1].ended_by_head)
+        # Others need no second frame.
+        client.ask("/test.S/plain", [("x-plain", "1")])
+        self.assertTrue(self.server.requests[-1].ended_by_head)
+
     def test_trailers_only_stay_one_head(self):
         """Case grpc-trailers-only of tests/security/cases.yaml."""
         self.script("/test.S/T", lambda request: request.connection.head(

@@ -9,14 +9,12 @@ import re
 import shutil
 import subprocess
 import time
-import unittest
 
 import _path  # noqa: F401
+import peers
 import rig
 import upstream
 
-PACKAGE = "github.com/summerwind/h2spec/cmd/h2spec@latest"
-PEERS = os.path.join(os.path.dirname(rig.fleet.BIN), os.pardir, "peers")
 # What is right although h2spec wants something else.
 ARGUED = {
     # In clear text the same port speaks HTTP/1.1: what is no preface is a bad HTTP/1.1 request, and
@@ -27,16 +25,7 @@ ARGUED = {
 
 def find_h2spec():
     found = os.environ.get("SLUICE_H2SPEC") or shutil.which("h2spec")
-    built = os.path.join(os.path.abspath(PEERS), "h2spec")
-    if found or os.path.exists(built):
-        return found or built
-    if not shutil.which("go"):
-        raise unittest.SkipTest("h2spec: not installed, and no Go to build it with")
-    run = subprocess.run(["go", "install", PACKAGE], capture_output=True, text=True, timeout=200,
-                         env={**os.environ, "GOBIN": os.path.abspath(PEERS)})
-    if run.returncode:
-        raise unittest.SkipTest(f"h2spec: cannot be built: {run.stderr.strip()[-200:]}")
-    return built
+    return found or os.path.join(peers.built("h2spec"), "h2spec")
 
 
 class H2SpecTest(rig.FleetTest):

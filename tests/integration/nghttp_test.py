@@ -7,13 +7,12 @@ Both are of Debian's nghttp2-client; the module is skipped where one of them is 
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import threading
-import unittest
 
 import _path  # noqa: F401
 import h2.settings
+import peers
 import rig
 import upstream
 
@@ -28,8 +27,7 @@ class NghttpTest(rig.FleetTest):
     @classmethod
     def setUpClass(cls):
         for tool in ("nghttp", "h2load"):
-            if not shutil.which(tool):
-                raise unittest.SkipTest(f"{tool}: not installed")
+            peers.need(tool)
         super().setUpClass()
 
     @classmethod

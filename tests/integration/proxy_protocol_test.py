@@ -10,10 +10,10 @@ import struct
 import subprocess
 import threading
 import time
-import unittest
 
 import _path  # noqa: F401
 import certs
+import peers
 import process
 import rig
 
@@ -295,8 +295,8 @@ class IncomingTest(rig.FleetTest):
         return subprocess.run(["curl", "-sS", "-k", "--max-time", "20", "--haproxy-protocol", *args],
                               capture_output=True, text=True)
 
-    @unittest.skipUnless(shutil.which("curl"), "no curl")
     def test_curl(self):
+        peers.need("curl")
         for args in (["--http1.1", f"http://{self.proxy.host}:{self.port}/"],
                      ["--http2", "--resolve", f"a.test:{self.tls}:{self.proxy.host}",
                       f"https://a.test:{self.tls}/"],
@@ -306,8 +306,8 @@ class IncomingTest(rig.FleetTest):
             self.assertEqual((result.returncode, result.stdout), (0, "200"), result.stderr)
             self.assertEqual(self.up.requests[-1].get("x-forwarded-for"), "127.0.0.77")
 
-    @unittest.skipUnless(shutil.which("haproxy"), "no haproxy")
     def test_haproxy_in_front(self):
+        peers.need("haproxy")
         lines, ports = [], {}
         for name, options, port in (
                 ("v1", "send-proxy check inter 200 check-send-proxy", self.port),
@@ -478,8 +478,8 @@ class OutgoingTest(rig.FleetTest):
         self.whom("/nginx-v1/who")
         self.whom("/nginx-v2/who")
 
-    @unittest.skipUnless(shutil.which("haproxy"), "no haproxy")
     def test_haproxy_behind(self):
+        peers.need("haproxy")
         self.whom("/haproxy-v1")
         self.whom("/haproxy-v2")
 

@@ -4,13 +4,12 @@ the proxy's own timeouts end every one of them.
 
 slowhttptest is a package of Debian's; the module is skipped where it is not installed.
 """
-import shutil
 import signal
 import subprocess
-import unittest
 
 import _path  # noqa: F401
 import certs
+import peers
 import rig
 
 CONNECTIONS = 400
@@ -30,9 +29,7 @@ ATTACKS = {
 class SlowHttpTest(rig.FleetTest):
     @classmethod
     def setUpClass(cls):
-        cls.tool = shutil.which("slowhttptest")
-        if not cls.tool:
-            raise unittest.SkipTest("slowhttptest: not installed")
+        cls.tool = peers.need("slowhttptest")
         super().setUpClass()
 
     @classmethod

@@ -4,11 +4,10 @@
 testssl.sh is a package of Debian's; the module is skipped where it is not installed.
 """
 import json
-import shutil
 import subprocess
-import unittest
 
 import _path  # noqa: F401
+import peers
 import rig
 
 ACCEPTED = {"OK", "INFO", "LOW"}
@@ -28,9 +27,7 @@ GOOD = ("SSLv2", "SSLv3", "TLS1_2", "TLS1_3", "ALPN_HTTP2", "cipherlist_NULL", "
 class TestsslTest(rig.FleetTest):
     @classmethod
     def setUpClass(cls):
-        cls.tool = shutil.which("testssl") or shutil.which("testssl.sh")
-        if not cls.tool:
-            raise unittest.SkipTest("testssl.sh: not installed")
+        cls.tool = peers.need("testssl", "testssl.sh")
         super().setUpClass()
 
     @classmethod

@@ -2,9 +2,11 @@
 """A controller that watches a file or a directory: what editors, copies and accidents do to it."""
 import os
 import shutil
+import subprocess
 import unittest  # noqa: F401
 
 import _path  # noqa: F401
+import certs
 import rig
 import yamlish
 
@@ -155,6 +157,38 @@ class WatcherTest(rig.FleetTest):
         self.put("next")
         self.expect("next")
         self.assertEqual(self.rig.ctl.revision(), before + 1)
+
+    def test_a_staple_is_renewed_by_replacing_its_file(self):
+        """The configuration stays as it is: the files it names are watched with it."""
+        authority = self.rig.cert("ca-" + self.name)
+        site = self.rig.cert("site-" + self.name, ["a.test"], issuer=authority)
+        staple, tls_port = os.path.join(self.rig.dir, "site.ocsp"), self.rig.port()
+        certs.ocsp_response(site, authority, staple)
+        answer = rig.route("v", path_prefix="/v", respond={"status": 200, "body": "zero"})
+        text = yamlish.dump(rig.document(
+            rig.service(self.port, [answer]),
+            rig.service(tls_port, [answer], name="tls",
+                        tls={"enabled": True, "cert_path": site.cert, "key_path": site.key,
+                             "ocsp_path": staple})))
+        with open(self.file, "w") as out:
+            out.write(text)
+        self.controller = self.rig.start_controller("c-" + self.name, config=self.file)
+        self.proxy = self.rig.start_proxy("p-" + self.name, "127.0.0.1")
+
+        def stapled():
+            """When the response that is sent was made to end, as openssl shows it; None without one."""
+            shown = subprocess.run(
+                ["openssl", "s_client", "-connect", f"127.0.0.1:{tls_port}", "-servername", "a.test",
+                 "-status"], input="", capture_output=True, text=True, timeout=rig.DEADLINE).stdout
+            ends = [line for line in shown.splitlines() if "Next Update:" in line]
+            return ends[0].strip() if ends else None
+        first = rig.wait_for("the first response", stapled)
+        before = self.rig.ctl.revision()
+        certs.ocsp_response(site, authority, staple + ".new", days=30)
+        os.replace(staple + ".new", staple)
+        rig.wait_for("the new response", lambda: stapled() not in (None, first))
+        self.assertEqual(self.rig.ctl.revision(), before + 1)
+        self.assertEqual(self.served(), "zero")
 
     def test_whole_directory_replaced(self):
         self.watch(self.folder)

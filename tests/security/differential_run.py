@@ -11,11 +11,11 @@ import asyncio
 import json
 import os
 import random as random_module
-import shutil
 import socket
 import subprocess
 import sys
 import time
+import unittest
 
 HARNESS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "harness")
 sys.path.insert(0, HARNESS)
@@ -23,6 +23,7 @@ import differential_grammar as grammar  # noqa: E402
 import differential_judge as judge      # noqa: E402
 import h2_frames as h2                  # noqa: E402
 import naive_forwarder                  # noqa: E402
+import peers                            # noqa: E402
 import rig                              # noqa: E402
 import waiting                          # noqa: E402
 
@@ -155,10 +156,10 @@ def main():
     parser.add_argument("--self-test", action="store_true",
                         help="with a naive forwarder in the proxy's place, which must be found out")
     options = parser.parse_args()
-    node = shutil.which("node")
-    if node is None:
-        print("skipped: no node (Debian's package nodejs), whose parser is the judge")
-        return 0
+    try:
+        node = peers.need("node")  # Its parser is the judge.
+    except unittest.SkipTest:
+        return peers.exit_code(True)
     seed = options.seed
     if seed is None:
         seed = random_module.SystemRandom().randrange(1 << 32)

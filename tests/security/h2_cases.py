@@ -39,8 +39,12 @@ class H2Case:
         self.requests = data.get("requests")
         self.codes = CODES.get(self.id, (h2.PROTOCOL_ERROR,))
         self.why = data["why"]
-        streams = [f.stream for f in h2.Reader().feed(self.send) if f.stream % 2]
+        frames = h2.Reader().feed(self.send)
+        streams = [f.stream for f in frames if f.stream % 2]
         self.stream = streams[-1] if streams else 1
+        # Whether the client has ended that stream: its message is fully framed.
+        self.ended = any(f.stream == self.stream and f.type in (h2.HEADERS, h2.DATA)
+                         and f.flags & h2.END_STREAM for f in frames)
         self.streams_end = max(streams, default=-1) + 2  # Free from here on.
         # Where one frame is too long, splitting at every byte shows nothing that pieces do not.
         self.piece = 1 if len(self.send) < 4096 else 64

@@ -101,6 +101,8 @@ class H2Judge:
     def reject_status(self):
         if self.own().status not in self.case.status:
             return f"status {self.own().status} not in {self.case.status}"
+        if not (self.case.ended or self.own().reset is not None or self.s.goaways or self.s.closed):
+            return "the client's half of the stream is open"
         return self.nothing_upstream()
 
     def forward_canonical(self):

@@ -26,10 +26,11 @@ class H2Sending(observe.Sending):
 
     def __init__(self, target, secure, *settings):
         self.target = target
+        self.source = observe.own_source()
         self.port = target.tls if secure else target.clear_h2
         self.client = h1.Client(target.host, self.port,
                                 tls=certs.client_context(alpn=["h2"]) if secure else None,
-                                server_name="a.test" if secure else None)
+                                server_name="a.test" if secure else None, source=(self.source, 0))
         self.client.sock.setblocking(False)
         self.got, self.closed, self.reset = b"", False, False
         self.reader, self.decoder = h2.Reader(), hpack.Decoder()

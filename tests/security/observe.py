@@ -1,6 +1,7 @@
 """One sending of one case: what the client saw, what the upstream saw."""
 import base64
 import hashlib
+import itertools
 import select
 import ssl
 import time
@@ -12,7 +13,16 @@ import waiting
 PATIENCE = 10.0 * waiting.SLOWDOWN
 
 
-class _Fixed:
+_numbers = itertools.count()
+
+
+def own_source():
+    """A loopback address that no other sending has: the access log tells them apart by it."""
+    number = next(_numbers)
+    return f"127.{1 + number // 62500 % 250}.{number // 250 % 250}.{1 + number % 250}"
+
+
+class Fixed:
     """Bytes already received, in the shape h1.Wire reads from."""
 
     def __init__(self, data):
@@ -27,9 +37,10 @@ class Sending:
 
     def __init__(self, target, secure):
         self.target = target
+        self.source = own_source()
         self.port = target.tls if secure else target.clear
         self.client = h1.Client(target.host, self.port, tls=target.context if secure else None,
-                                server_name="a.test" if secure else None)
+                                server_name="a.test" if secure else None, source=(self.source, 0))
         self.client.sock.setblocking(False)
         self.methods = []
         self.got = b""
@@ -90,7 +101,7 @@ class Sending:
         return self._parsed[1]
 
     def _parse(self, data, closed):
-        wire = h1.Wire(_Fixed(data))
+        wire = h1.Wire(Fixed(data))
         found = []
         while wire.buffer or wire.more():
             method = self.methods[len(found)] if len(found) < len(self.methods) else "GET"

@@ -2,11 +2,13 @@
 """Sends the hostile cases of cases.yaml to the proxy and judges what came of each.
 
 usage: run_cases.py [GROUP ...] [--case ID] [--target sluice|nginx|haproxy] [--results FILE]
-       run_cases.py --write-table docs/hostile-inputs.md
+       run_cases.py --write-table docs/hostile-inputs.md [--from FOLDER]
 
 Each case goes over clear text and TLS, whole and split at every byte; floods whole only; those of
-HTTP/2 also towards an upstream that speaks it, where the target can. One line per case. With a target other than sluice the exit code is 0: there it is a comparison. --results
-leaves what came of each case as JSON; --write-table runs everything against all three.
+HTTP/2 also towards an upstream that speaks it, where the target can. One line per case. With a target
+other than sluice the exit code is 0: there it is a comparison. --results
+leaves what came of each case as JSON; --write-table runs everything, the scenarios of run_scenarios.py
+with it, against all three, but for what --from has results of in files TARGET.ANY.json.
 """
 import argparse
 import collections
@@ -33,33 +35,45 @@ WAYS = [Way("clear", False, False), Way("clear/split", False, True), Way("tls", 
 H2_WAYS = [*WAYS, Way("tls to h2", True, False, True), Way("tls/split to h2", True, True, True)]
 FLOOD_WAYS = [way for way in WAYS if not way.split]
 GROUPS = cases.GROUPS + h2_cases.GROUPS
+CLEAN_SOURCE = "127.255.0.1"
 RSS_GROWTH_KIB_MAX = 64 << 10 if not rig.SANITIZER else 512 << 10
 
 
-def clean_request(target):
+def clean_request(target, tally):
     """A clean request on a new connection gets 200."""
     target.up.on_head = None
     target.up.on_request = lambda c, q: b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nclean"
     for secure in (False, True):
         with rig.h1.Client(target.host, target.tls if secure else target.clear,
                            tls=target.context if secure else None,
-                           server_name="a.test" if secure else None) as client:
+                           server_name="a.test" if secure else None,
+                           source=(CLEAN_SOURCE, 0)) as client:
             answer = client.ask(rig.request("/clean"))
+        tally.note(CLEAN_SOURCE, "clean requests", [answer])
         if (answer.status, answer.body) != (200, b"clean"):
             return f"a clean request afterwards got {answer.status} {answer.body[:100]!r}"
     return None
 
 
 class Tally:
-    """How many messages were answered; the access log is held against it at the end."""
+    """How many messages were answered, by the address that asked, which is a sending's own; the access
+    log is held against it at the end."""
 
     def __init__(self):
-        self.answered = self.own = 0
+        self.answered, self.who = collections.Counter(), {}
 
-    def add(self, sending):
-        for response in sending.answers()[0]:
-            self.answered += 1
-            self.own += response.status >= 400
+    def add(self, sending, case, way):
+        self.note(sending.source, f"{case.id} [{way.name}]", sending.answers()[0])
+
+    def note(self, source, who, responses):
+        self.answered[source] += len(responses)
+        self.who[source] = who
+
+    def missing(self, records):
+        """[(who asked, how many answers have no record)]"""
+        lines = collections.Counter(record["peer"] for record in records)
+        return [(self.who[source], count - lines[source])
+                for source, count in self.answered.items() if lines[source] < count]
 
 
 def ways_of(case, target):
@@ -73,14 +87,14 @@ def send_and_judge(target, case, way, tally):
     before = target.rss_kib()
     if case.group == "h2-flood":
         problem, sending, grown = h2_flood_run.one(target, case, way.secure)
-        tally.add(sending)
+        tally.add(sending, case, way)
         return problem, grown
     observer, judged = (h2_observe, h2_judge) if case.group == "h2" else (observe, judge)
     seen = h2_recorder.beside(target) if way.to_h2 else target
     sending = observer.run(seen, case, way.secure, way.split)
     try:
         _, problem = judged.verdict(seen, case, sending)
-        tally.add(sending)
+        tally.add(sending, case, way)
     finally:
         sending.end()
     return problem, target.rss_kib() - before if target.running() else 0
@@ -91,7 +105,7 @@ def one(target, case, way, tally):
     problem, grown = send_and_judge(target, case, way, tally)
     if not target.running():
         return "the process ended"
-    problem = problem or clean_request(target)
+    problem = problem or clean_request(target, tally)
     if problem is None and case.group in h2_cases.GROUPS:
         problem = h2_observe.clean_request(target)
     if problem is None and grown > RSS_GROWTH_KIB_MAX:
@@ -100,16 +114,19 @@ def one(target, case, way, tally):
 
 
 def check_log(target, tally):
-    """One valid JSON line per answered message, with a reason where the proxy refused."""
+    """One valid JSON line per answered message of each sending, with a reason where the proxy refused."""
     if target.records is None:
         return None
 
-    def enough():
-        records = target.records()  # Raises ValueError on a line that is not JSON.
-        refused = [r for r in records if r["status"] >= 400 and r.get("failure")]
-        return len(records) >= tally.answered and bool(refused or not tally.own)
+    def complete():
+        # Raises ValueError on a line that is not JSON. What finds the queue full in a flood is dropped,
+        # and counted.
+        missing = tally.missing(target.records())
+        if sum(count for _, count in missing) > target.dropped_records():
+            raise AssertionError(f"no record of an answer: {missing[:5]}")
+        return True
     try:
-        rig.wait_for(f"{tally.answered} access records", enough)
+        rig.wait_for(f"{sum(tally.answered.values())} access records", complete)
     except (AssertionError, ValueError) as error:
         return f"access log: {error}"
     silent = [r for r in target.records() if r["status"] in (400, 408, 413, 414, 417, 431, 501, 502, 505)
@@ -152,6 +169,7 @@ def parsed():
     parser.add_argument("--target", choices=targets.ALL, default="sluice")
     parser.add_argument("--results", metavar="FILE")
     parser.add_argument("--write-table", metavar="FILE")
+    parser.add_argument("--from", dest="folder", metavar="FOLDER")
     options = parser.parse_args()
     unknown = set(options.group) - set(GROUPS)
     if unknown:
@@ -166,7 +184,7 @@ def parsed():
 def main():
     options, chosen = parsed()
     if options.write_table:
-        return result_table.write(options.write_table, chosen)
+        return result_table.write(options.write_table, options.folder)
     kit = rig.Rig()
     afterwards, failed = [], {}
     try:
@@ -190,7 +208,7 @@ def main():
           + (f"; failed: {', '.join(names)}" if names else ""))
     if options.results:
         with open(options.results, "w", encoding="utf-8") as out:
-            json.dump(failed, out)
+            json.dump({case.id: failed.get(case.id, {}) for case in chosen}, out)
     return 1 if names and options.target == "sluice" else 0
 
 

@@ -13,6 +13,7 @@ import cases    # noqa: E402
 import judge    # noqa: E402
 import observe  # noqa: E402
 import rig      # noqa: E402
+import run_cases  # noqa: E402
 import h2_cases   # noqa: E402
 import scenarios  # noqa: E402
 import scenarios_proxy_protocol  # noqa: E402,F401
@@ -149,6 +150,18 @@ class RunnerTest(unittest.TestCase):
         names = ("cl-te-both", "host-dup", "nul-value")
         self.assertEqual(set(self.hold(RejectKeepsOpen, *names).values()), {None})
         self.assertEqual(set(self.hold(RejectAndClose, *names).values()), {"reject_400_close"})
+
+    def test_what_has_no_certain_end_must_close_where_it_is_refused(self):
+        held = self.hold(RejectKeepsOpen, "ver-20-in-h1", "expect-obfuscated")
+        self.assertEqual(held, {"ver-20-in-h1": None, "expect-obfuscated": "reject_status"})
+
+    def test_a_record_of_others_does_not_stand_for_a_missing_one(self):
+        tally = run_cases.Tally()
+        tally.note("127.1.0.1", "one", ["answer", "answer"])
+        tally.note("127.1.0.2", "other", ["answer"])
+        lines = [{"peer": peer} for peer in ("127.1.0.1", "127.1.0.2", "127.1.0.2")]
+        self.assertEqual(tally.missing(lines), [("one", 1)])
+        self.assertEqual(tally.missing([*lines, {"peer": "127.1.0.1"}]), [])
 
     def test_generators_make_what_they_describe(self):
         made = {case.id: case.send for case in cases.load()}

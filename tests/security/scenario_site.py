@@ -1,4 +1,5 @@
-"""What the scenarios are played on: one proxy with a service for each thing they need."""
+"""What the scenarios are played on: one proxy with a service for each thing they need. In its place
+peer_sites.py has nginx's and HAProxy's."""
 import re
 import socket
 import subprocess
@@ -13,19 +14,17 @@ SECONDS = 2  # Each of the clients' timeouts.
 CONNECTIONS_MAX = 200
 BODY_BYTES_MAX = 10_000_000
 BIG_BYTES = 100 << 20
+ESTABLISHED = "01"  # In /proc/net/tcp.
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Site(targets.Target):
-    name = "sluice"
+    """Before upstreams of all kinds; `serve` starts what is judged."""
 
     def __init__(self, kit):
         super().__init__(kit)
-        kit.start_controller()
-        self.process = self.proxy = kit.start_proxy("node-1", self.host, workers=1)
-        kit.wait_nodes("node-1")
-        self.ports = {name: kit.port() for name in ("mtls", "pp", "limited", "held", "ocsp",
-                                                        "ocsp-old")}
+        self.ports = {name: kit.port() for name in ("mtls", "pp", "pp-tls", "limited", "held", "ocsp",
+                                                    "ocsp-old")}
         self.up.on_request = lambda connection, request: OK
         self.secret = kit.upstream(on_request=self.up.on_request)  # Behind client certificates.
         self.silent = kit.upstream(on_request=lambda connection, request: None)
@@ -33,7 +32,16 @@ class Site(targets.Target):
         self.big = self.nginx.file("big.bin", BIG_BYTES)
         self.authority, self.clients = kit.cert("ca"), kit.cert("clients-ca")
         self.faulty = self._faulty_upstreams()
-        kit.apply(rig.document(*self._services()))
+        # (certificate, path of its OCSP response) by port.
+        self.stapled = {"ocsp": self._stapled("fresh"), "ocsp-old": self._stapled("stale", expired=True)}
+        self.serve()
+
+    def serve(self):
+        raise NotImplementedError
+
+    def records(self):
+        """Of the access log; None where that is not looked at."""
+        return None
 
     def _faulty_upstreams(self):
         """TLS upstreams for inner.test by what is wrong with their certificates."""
@@ -61,40 +69,6 @@ class Site(targets.Target):
                         "-extfile", extensions, "-out", made.cert], check=True, capture_output=True)
         return made
 
-    def _services(self):
-        def tls(certificate=self.site, **options):
-            return {"enabled": True, "cert_path": certificate.cert, "key_path": certificate.key,
-                    **options}
-        timeouts = {name: f"{SECONDS}s" for name in ("handshake", "header", "idle", "keep_alive")}
-        inner = {"enabled": True, "sni": "inner.test", "ca_path": self.authority.cert}
-        rest = rig.route("rest", [self.up], "up")
-        routes = [
-            rig.route("admin", path_prefix="/admin", respond={"status": 403}),
-            rig.route("body", [self.up], "up", path_prefix="/body", body_bytes=BODY_BYTES_MAX),
-            rig.route("silent", [self.silent], path_prefix="/silent", timeouts={"first_byte": "1s"}),
-            rig.route("nginx", [self.nginx], "nginx-up", path_prefix="/nginx"),
-            rig.route("files", [self.nginx], "nginx-up", path_prefix="/files"),
-            *(rig.route(name, [upstream], path_prefix="/" + name, upstream_options={"tls": inner})
-              for name, upstream in self.faulty.items()),
-            rest]
-        open_hosts = [{**rest, "name": host, "host": host} for host in ("a.test", "open.test")]
-        guarded = [rig.route(name, [self.secret], "secret-up", host=host)
-                   for name, host in (("mtls", "mtls.test"), ("wild", "*.wild.test"))]
-
-        def make(port, routes, name, **options):
-            return rig.service(port, routes, name=name, timeouts=timeouts, **options)
-        return [
-            make(self.clear, routes, "clear"),
-            make(self.tls, open_hosts, "tls", tls=tls()),
-            make(self.ports["mtls"], guarded, "mtls",
-                 tls=tls(client_auth={"ca_path": self.clients.cert})),
-            make(self.ports["pp"], [rest], "pp", proxy_protocol={"trusted": ["127.0.0.0/8"]}),
-            make(self.ports["limited"], routes, "limited", limits={"connections": CONNECTIONS_MAX}),
-            rig.service(self.ports["held"], routes, name="held"),  # Waits longer for a request.
-            make(self.ports["ocsp"], [rest], "ocsp", tls=tls(**self._stapled("fresh"))),
-            make(self.ports["ocsp-old"], [rest], "ocsp-old",
-                 tls=tls(**self._stapled("stale", expired=True)))]
-
     def _stapled(self, name, expired=False):
         """A certificate with an OCSP response; an expired one has its times in the past, and a
         signature that only clients look at."""
@@ -106,13 +80,13 @@ class Site(targets.Target):
                 data = f.read()
             with open(path, "wb") as out:
                 out.write(re.sub(rb"20\d\d(\d{10}Z)", rb"2020\1", data))
-        return {"certificate": certificate, "ocsp_path": path}
+        return certificate, path
 
     # ---- for scenarios ------------------------------------------------------------------------
 
     def seen_from(self, service):
         """A target whose clear port is that of another service."""
-        return types.SimpleNamespace(**{**vars(self), "clear": self.ports[service]})
+        return types.SimpleNamespace(**{**vars(self), "clear": self.ports[service], "records": None})
 
     def sending(self, secure=False):
         return observe.Sending(self, secure)
@@ -146,3 +120,59 @@ class Site(targets.Target):
     def forget(self):
         for upstream in (self.up, self.secret, self.silent, *self.faulty.values()):
             upstream.clear()
+
+    def holds(self, sock):
+        """Whether the proxy still has its end of a connection to `clear`, by the kernel's table."""
+        theirs, ours = f":{self.clear:04X}", f":{sock.getsockname()[1]:04X}"
+        with open("/proc/net/tcp") as f:
+            rows = [line.split() for line in f]
+        return any(row[1].endswith(theirs) and row[2].endswith(ours) and row[3] == ESTABLISHED
+                   for row in rows)
+
+
+class SluiceSite(Site):
+    name = "sluice"
+
+    def serve(self):
+        self.rig.start_controller()
+        self.process = self.proxy = self.rig.start_proxy("node-1", self.host, workers=1)
+        self.rig.wait_nodes("node-1")
+        self.rig.apply(rig.document(*self._services()))
+
+    def records(self):
+        return self.proxy.access_records()
+
+    def _services(self):
+        def tls(certificate=self.site, **options):
+            return {"enabled": True, "cert_path": certificate.cert, "key_path": certificate.key,
+                    **options}
+        timeouts = {name: f"{SECONDS}s" for name in ("handshake", "header", "idle", "keep_alive")}
+        inner = {"enabled": True, "sni": "inner.test", "ca_path": self.authority.cert}
+        rest = rig.route("rest", [self.up], "up")
+        routes = [
+            rig.route("admin", path_prefix="/admin", respond={"status": 403}),
+            rig.route("body", [self.up], "up", path_prefix="/body", body_bytes=BODY_BYTES_MAX),
+            rig.route("silent", [self.silent], path_prefix="/silent", timeouts={"first_byte": "1s"}),
+            rig.route("nginx", [self.nginx], "nginx-up", path_prefix="/nginx"),
+            rig.route("files", [self.nginx], "nginx-up", path_prefix="/files"),
+            *(rig.route(name, [upstream], path_prefix="/" + name, upstream_options={"tls": inner})
+              for name, upstream in self.faulty.items()),
+            rest]
+        open_hosts = [{**rest, "name": host, "host": host} for host in ("a.test", "open.test")]
+        guarded = [rig.route(name, [self.secret], "secret-up", host=host)
+                   for name, host in (("mtls", "mtls.test"), ("wild", "*.wild.test"))]
+
+        def make(port, routes, name, **options):
+            return rig.service(port, routes, name=name, timeouts=timeouts, **options)
+        return [
+            make(self.clear, routes, "clear"),
+            make(self.tls, open_hosts, "tls", tls=tls()),
+            make(self.ports["mtls"], guarded, "mtls",
+                 tls=tls(client_auth={"ca_path": self.clients.cert})),
+            make(self.ports["pp"], [rest], "pp", proxy_protocol={"trusted": ["127.0.0.0/8"]}),
+            make(self.ports["pp-tls"], [rest], "pp-tls", tls=tls(),
+                 proxy_protocol={"trusted": ["127.0.0.0/8"]}),
+            make(self.ports["limited"], routes, "limited", limits={"connections": CONNECTIONS_MAX}),
+            rig.service(self.ports["held"], routes, name="held"),  # Waits longer for a request.
+            *(make(self.ports[name], [rest], name, tls=tls(certificate, ocsp_path=path))
+              for name, (certificate, path) in self.stapled.items())]

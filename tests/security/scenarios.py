@@ -12,16 +12,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GROUPS = ("tls", "proxy-protocol", "resource", "auth-limits", "grpc")
 RUN = {}  # By the case's id.
 
-_NO_AUTH = "Sluice neither checks credentials nor asks an authorizer: such requests pass as any other"
-NOT_TODAY = {
-    "jwt-hs-rs-confusion": _NO_AUTH,
-    "jwt-expired": _NO_AUTH,
-    "jwt-wrong-aud": _NO_AUTH,
-    "jwt-kid-injection": _NO_AUTH,
-    "basic-bad-base64": _NO_AUTH,
-    "extauth-down": _NO_AUTH,
-    "extauth-header-spoof": _NO_AUTH,
-    "extauth-path-differential": _NO_AUTH,
+_NO_AUTH = "Sluice has no authentication of users yet"
+NOT_TODAY = dict.fromkeys((
+    "jwt-hs-rs-confusion", "jwt-expired", "jwt-wrong-aud", "jwt-kid-injection", "basic-bad-base64",
+    "extauth-down", "extauth-header-spoof", "extauth-path-differential"), _NO_AUTH)
+# What says nothing of a peer, by target.
+_NO_CONNECTION_LIMIT = "it has no limit that turns connections away before a request: {}"
+NOT_COMPARED = {
+    "nginx": {"res-conn-flood-50000": _NO_CONNECTION_LIMIT.format("limit_conn counts requests")},
+    "haproxy": {"res-conn-flood-50000": _NO_CONNECTION_LIMIT.format("maxconn leaves the rest waiting"),
+                "body-limit-chunked": "it has no limit for bodies without a length"},
 }
 # Where the group has a test module of its own, with peers that the runner does not have.
 ELSEWHERE = {
@@ -40,6 +40,15 @@ def scenario(name):
         RUN[name] = function
         return function
     return keep
+
+
+def why_not(name, target):
+    """Why a case is not played against a target, or None."""
+    if name in ELSEWHERE:
+        if target == "sluice":
+            return f"see {ELSEWHERE[name]}"
+        return f"played by {ELSEWHERE[name]} against Sluice's own records"
+    return NOT_TODAY.get(name) or NOT_COMPARED.get(target, {}).get(name)
 
 
 def load(groups=GROUPS, only=None):

@@ -6,6 +6,7 @@ import process
 import rig
 import waiting
 
+SNAPSHOTS = 100
 NGINX = """
 daemon off; worker_processes 1; pid {dir}/front.pid; error_log {dir}/front.error.log warn; {user}
 events {{ worker_connections 1024; }}
@@ -74,8 +75,26 @@ class Target:
         self.clear_h2 = self.clear
         self.context = certs.client_context()
 
+    def _pids(self):
+        """Its own and its children's: nginx serves in one of these."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as f:
+            return [self.process.pid, *map(int, f.read().split())]
+
     def rss_kib(self):
-        return self.process.rss_kib()
+        total = 0
+        for pid in self._pids():
+            with open(f"/proc/{pid}/status") as f:
+                total += next((int(line.split()[1]) for line in f if line.startswith("VmRSS:")), 0)
+        return total
+
+    def cpu_seconds(self):
+        """Of all its threads, to the nanosecond."""
+        total = 0
+        for pid in self._pids():
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/schedstat") as f:
+                    total += int(f.read().split()[0])
+        return total / 1e9
 
     def running(self):
         return self.process.running()
@@ -99,7 +118,7 @@ class Sluice(Target):
             rig.route("redir", path_prefix="/redir", redirect={"status": 308, "scheme": "https"}),
             to("rest", "/")]
         timeouts = {"header": "3s", "idle": "5s"}
-        self.up_h2, self.tls_to_h2 = kit.h2_upstream(), kit.port()
+        self.up_h2, self.tls_to_h2, self.other = kit.h2_upstream(), kit.port(), kit.port()
         to_h2 = rig.route("all", [self.up_h2], upstream_options={"protocol": "http2"})
         site = {"enabled": True, "cert_path": self.site.cert, "key_path": self.site.key}
         self.services = (
@@ -110,15 +129,19 @@ class Sluice(Target):
         kit.apply(rig.document(*self.services))
 
     def push_changes(self):
-        """Snapshots that touch nothing but routes of another service."""
-        for count in (1, 2, 0):
-            routes = [rig.route(f"other-{i}", path_prefix=f"/{i}", respond={"status": 204})
-                      for i in range(count)]
-            other = [rig.service(self.rig.port(), routes, name="other")] if routes else []
+        """As many snapshots as the catalogue asks for, that touch nothing but routes of another service;
+        yields the number of each that is served."""
+        for i in range(SNAPSHOTS):
+            routes = [rig.route(f"other-{i}", path_prefix=f"/{i}", respond={"status": 204})]
+            other = [rig.service(self.other, routes, name="other")] if i + 1 < SNAPSHOTS else []
             self.rig.apply(rig.document(*self.services, *other), "--allow-shrink")
+            yield i
 
     def records(self):
         return self.proxy.access_records()
+
+    def dropped_records(self):
+        return rig.metric(self.proxy.metrics(), "sluice_access_log_dropped_total") or 0
 
     def series(self):
         return sum(1 for line in self.proxy.metrics().splitlines() if not line.startswith("#"))
@@ -129,7 +152,7 @@ class Front(Target):
     records = series = None
 
     def push_changes(self):
-        pass
+        return ()
 
     def started(self, argv):
         self.process = process.Process(argv, self.rig.dir, self.name, expect=(0, 143, -15))

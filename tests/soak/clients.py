@@ -2,12 +2,16 @@
 import asyncio
 import json
 import re
+import socket
 import subprocess
 import threading
 import time
 
 import certs
+import grpc_web
 import h1
+import h2_client
+import h2_websocket
 import interop
 import load
 import rig
@@ -73,6 +77,67 @@ def grpc(address):
         code, said = interop.run_client("cpp", address, case, calls=20, parallel=2)
         if code:
             raise AssertionError(f"{case}: {code}: {said[-300:]}")
+    return traffic.Worker(step)
+
+
+def unary(address, authority):
+    """Small calls by gRPC's own client; each may be sent again when a server dies."""
+    def step():
+        code, said = interop.run_client("cpp", address, "empty_unary", authority=authority, calls=50,
+                                        parallel=2)
+        if code:
+            raise AssertionError(f"{code}: {said[-300:]}")
+    return traffic.Worker(step)
+
+
+def grpc_web_calls(host, port):
+    """Unary calls of a browser, binary and text in turn."""
+    sizes = (0, 100, 70_000)
+    count = 0
+
+    def step():
+        nonlocal count
+        count += 1
+        size = sizes[count % len(sizes)]
+        request = grpc_web.message([(2, size)])
+        call = grpc_web.ask(host, port, "/grpc.testing.TestService/UnaryCall", [request],
+                            text=bool(count % 2))
+        if call.code != 0 or len(call.messages) != 1 or len(call.messages[0]) < size:
+            raise AssertionError(f"{call.response.status} {call.code} {call.message!r}")
+    return traffic.Worker(step)
+
+
+def websocket_over_h2(host, port):
+    """Connect by extended CONNECT, a few messages, close."""
+    def step():
+        client = h2_client.Client(host, port)
+        try:
+            tunnel = h2_websocket.H2WebSocket(client, "/ws")
+            for size in (1, 126, 70_000):
+                message = "x" * size
+                tunnel.send(message)
+                if tunnel.message()[0] != message.encode():
+                    raise AssertionError(f"another message of {size} bytes came back")
+            tunnel.close(1000)
+            if tunnel.wait_closed().code != 1000:
+                raise AssertionError("another close code came back")
+        finally:
+            client.close()
+    return traffic.Worker(step)
+
+
+def tcp_calls(host, port):
+    """A connection, some bytes there and back, its end."""
+    def step():
+        data = b"y" * 50_000
+        with socket.create_connection((host, port), 20) as sock:
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+            got = b""
+            while piece := sock.recv(1 << 16):
+                got += piece
+        if got != data:
+            raise AssertionError(f"{len(got)} of {len(data)} bytes came back")
     return traffic.Worker(step)
 
 

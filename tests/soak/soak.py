@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Everything at once for a long time: HTTP/1, HTTP/2, gRPC, WebSocket and large bodies through one
-proxy, while an upstream is killed and restarted and the configuration changes every second. Nothing
-may fail, and neither memory nor descriptors may grow.
+"""Everything at once for a long time: HTTP/1, HTTP/2, gRPC and gRPC-Web, WebSocket over both, TCP and
+large bodies through one proxy, while upstreams of HTTP, gRPC and TCP are killed and restarted in turn
+and the configuration changes every second. Nothing may fail, and neither memory nor descriptors may
+grow.
 
 usage: soak.py [--seconds 3600]
 
@@ -18,10 +19,12 @@ import clients  # noqa: E402
 import gauges   # noqa: E402
 import interop  # noqa: E402
 import rig      # noqa: E402
+import tcp_echo  # noqa: E402
 import ws_echo  # noqa: E402
 
 MIB = 1 << 20
 KILL_EVERY = 5  # Seconds; it is away for one of them.
+UNARY_HOST = "unary.test"
 
 
 class Site:
@@ -31,13 +34,14 @@ class Site:
         self.proxy = kit.start_proxy("node-1", workers=2)
         kit.wait_nodes("node-1")
         self.certificate = kit.cert("a", ["a.test"])
-        self.clear, self.tls, self.beside = kit.port(), kit.port(), kit.port()
+        self.clear, self.tls, self.beside, self.tcp = (kit.port() for _ in range(4))
         self.backends = [kit.nginx(f"backend-{i}") for i in range(3)]
         self.files = kit.nginx("files")
         self.file = self.files.file("big.bin", 24 * MIB)
         self.calls = interop.Server(kit, "calls")
         self.echo = ws_echo.EchoServer(kit.port())
-        self.killed = self.backends[0]
+        self.unary = [interop.Server(kit, f"unary-{i}") for i in range(2)]
+        self.echoes = [tcp_echo.TcpEcho(kit.port()) for _ in range(2)]
 
     def document(self, number):
         """Each differs from the one before in routes, endpoints and a listener; what carries the
@@ -48,6 +52,10 @@ class Site:
         routes = [
             *(rig.route(f"moving-{number}-{i}", respond={"status": 204},
                         path_prefix=f"/moving/{number}/{i}") for i in range(number % 20)),
+            # Unary calls can be saved whatever they do: nobody has seen an answer yet.
+            rig.route("unary", self.unary, host=UNARY_HOST, upstream_options={"protocol": "http2"},
+                      retry={"attempts": 3, "on": ["connect_failure", "reset"],
+                             "non_idempotent": True}),
             rig.route("calls", [self.calls], path_prefix="/grpc.testing.TestService",
                       upstream_options={"protocol": "http2"}),
             rig.route("echo", [self.echo], path_prefix="/ws"),
@@ -59,7 +67,8 @@ class Site:
             rig.service(self.clear, routes),
             rig.service(self.tls, routes, name="tls",
                         tls={"enabled": True, "cert_path": self.certificate.cert,
-                             "key_path": self.certificate.key})]
+                             "key_path": self.certificate.key}),
+            rig.service(self.tcp, [rig.route("tcp", self.echoes)], name="tcp", protocol="tcp")]
         if number % 2:
             services.append(rig.service(self.beside, [rig.route("beside", respond={"status": 200})],
                                         name="beside"))
@@ -68,10 +77,14 @@ class Site:
     def change(self, number):
         self.kit.apply(self.document(number), "--allow-shrink")
 
-    def kill_and_restart(self, _):
-        self.killed.process.kill(children=True)
+    def kill_and_restart(self, number):
+        """One of each kind in turn. What TCP has begun cannot be saved: there only accepting ends."""
+        backend, server, echo = self.backends[0], self.unary[0], self.echoes[0]
+        kill, start = ((lambda: backend.process.kill(children=True), backend.start),
+                       (server.kill, server.start), (echo.stop, echo.start))[number % 3]
+        kill()
         time.sleep(1)
-        self.killed.start()
+        start()
 
     def clients(self):
         host = self.proxy.host
@@ -84,6 +97,10 @@ class Site:
             "keep-alive": clients.keep_alive(host, self.clear, "/steady"),
             "connection a request, TLS": clients.traffic.new_connections(host, self.tls, **secure),
             "HTTP/2": clients.traffic.http2(host, self.clear),
+            "gRPC, unary": clients.unary(f"{host}:{self.clear}", UNARY_HOST),
+            "gRPC-Web": clients.grpc_web_calls(host, self.clear),
+            "TCP": clients.tcp_calls(host, self.tcp),
+            "WebSocket over HTTP/2": clients.websocket_over_h2(host, self.clear),
             "gRPC": clients.grpc(f"{host}:{self.clear}"),
             "WebSocket": clients.websocket_calls(f"ws://{host}:{self.clear}/ws"),
             "WebSocket, held": clients.HeldWebSocket(f"ws://{host}:{self.clear}/ws"),

@@ -2,6 +2,7 @@
 """TCP services: bytes both ways, balanced, checked; TLS opened here or passed on by its name."""
 import contextlib
 import hashlib
+import itertools
 import os
 import select
 import socket
@@ -248,20 +249,25 @@ class TcpTest(rig.FleetTest):
             raise AssertionError("a clean end")
         self.log_of("dead", failure="connect_failed")
 
+    rounds = itertools.count(1)  # Each has client addresses of its own, by which its records are known.
+
     def healthy(self, echo):
         return rig.metric(self.proxy.metrics(), "sluice_endpoint_healthy", upstream="echo-up",
                           endpoint=echo.address)
 
     def names_of(self, count):
         """Who greets so many connections, and how many attempts the records of those tell of."""
-        def records():
-            return [r for r in self.proxy.access_records() if r["service"] == "echo"]
-        before, names = len(records()), set()
-        for _ in range(count):
-            with self.connect("echo") as sock:
+        names, clients = set(), [f"127.9.{next(self.rounds)}.{i + 1}" for i in range(count)]
+        for client in clients:
+            with socket.create_connection((self.proxy.host, self.ports["echo"]), rig.DEADLINE,
+                                          source_address=(client, 0)) as sock:
                 names.add(self.line(sock))
-        rig.wait_for("their records", lambda: len(records()) == before + count)
-        return names, [r["attempts"] for r in records()[before:]]
+
+        def attempts():
+            made = {r["peer"]: r["attempts"] for r in self.proxy.access_records()}
+            return all(client in made for client in clients) and \
+                [made[client] for client in clients]
+        return names, rig.wait_for("their records", attempts)
 
     def test_an_endpoint_that_went_is_left_out(self):
         gone = self.echoes[0]

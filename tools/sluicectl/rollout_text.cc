@@ -38,13 +38,8 @@ std::string StateWord(v1::Rollout::State state) {
 std::string WaveState(const v1::Rollout& rollout, int index) {
   const v1::RolloutWave& wave = rollout.waves(index);
   if (wave.started_unix_ms() == 0) return "waiting";
-  if (wave.ended_unix_ms() == 0 && !IsOver(rollout.state())) return StateWord(rollout.state());
-  const bool last_out = index == static_cast<int>(rollout.wave());
-  if (last_out && IsOver(rollout.state()) && rollout.state() != v1::Rollout::COMPLETED) {
-    return "taken back";
-  }
-  return IsOver(rollout.state()) && rollout.state() != v1::Rollout::COMPLETED ? "taken back"
-                                                                              : "passed";
+  if (IsOver(rollout.state()) && rollout.state() != v1::Rollout::COMPLETED) return "taken back";
+  return wave.ended_unix_ms() != 0 ? "passed" : StateWord(rollout.state());
 }
 
 std::string NodeNames(const v1::RolloutWave& wave) {

@@ -179,7 +179,9 @@ absl::StatusOr<uint64_t> Controller::Predecessor() const {
 }
 
 absl::Status Controller::LoadTarget(uint64_t revision, Change& change) const {
-  if (revision == 0) {
+  if (revision == 0 && runner_.active()) {
+    revision = change.before->info.version.revision();  // Out of what is under way.
+  } else if (revision == 0) {
     ASSIGN_OR_RETURN(revision, Predecessor());
   }
   ASSIGN_OR_RETURN(const store::StoredVersion target, store_.Get(revision));

@@ -73,7 +73,7 @@ class Controller {
   using OnProgress = std::function<bool(const v1::ApplyProgress& progress)>;
   void Apply(const v1::Document& document, const ChangeRequest& request,
              const OnProgress& on_progress);
-  // `revision` 0: the current one's predecessor.
+  // `revision` 0: the current one while a rollout is under way, else its predecessor.
   void Rollback(uint64_t revision, const ChangeRequest& request, const OnProgress& on_progress);
 
   // The newest, or that of one version; kNotFound. Without the nodes' baselines.

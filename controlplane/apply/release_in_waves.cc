@@ -115,11 +115,15 @@ bool Controller::SameAsUnderWay(Change& change, Progress* progress) {
                            WaveText(under_way)));
     return true;
   }
-  if (change.root == under_way.stable().root()) {
-    runner_.Supersede(fmt::format("version {} was asked for again", under_way.stable().revision()),
-                      /*keep_nodes=*/false);
-  }
-  return false;
+  if (change.root != under_way.stable().root()) return false;
+  runner_.Supersede(fmt::format("version {} was asked for again", under_way.stable().revision()),
+                    /*keep_nodes=*/false);
+  *progress->mutable_version() = under_way.stable();
+  *progress->mutable_rollout() = runner_.view();
+  SetOutcome(progress, Progress::UNCHANGED,
+             fmt::format("version {} runs, and the rollout of version {} is taken back",
+                         under_way.stable().revision(), under_way.version().revision()));
+  return true;
 }
 
 bool Controller::BeginWaves(Change& change, Progress* progress) {

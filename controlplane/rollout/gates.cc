@@ -43,8 +43,8 @@ v1::RolloutFinding JudgeErrors(const v1::RolloutGates& gates, const Judged& subj
         fmt::format("; nodes without the version ({}) {}", control.nodes, Share(control.traffic));
   }
   const double allowed = base + gates.errors_increase_percent() / 100.0;
-  const bool failed = after.requests >= kErrorsJudgedMin && after.errors >= kErrorsCountMin &&
-                      after.error_ratio() > allowed;
+  const bool failed = !control.awaited && after.requests >= kErrorsJudgedMin &&
+                      after.errors >= kErrorsCountMin && after.error_ratio() > allowed;
   return Finding("errors", subject.id, !failed,
                  fmt::format("5xx {}{}; up to {:.1f} % is allowed", Share(after), held_against,
                              100 * allowed));
@@ -70,7 +70,8 @@ v1::RolloutFinding JudgeLatency(const v1::RolloutGates& gates, const Judged& sub
     return Finding("p99", subject.id, true, now + "; nothing to hold it against");
   }
   const double allowed = base * (1 + gates.p99_increase_percent() / 100.0) + kLatencySlackMs;
-  const bool failed = after.requests >= kLatencyJudgedMin && after.P99Ms() > allowed;
+  const bool failed =
+      !control.awaited && after.requests >= kLatencyJudgedMin && after.P99Ms() > allowed;
   return Finding("p99", subject.id, !failed,
                  fmt::format("{}{}; up to {:.1f} ms is allowed", now, held_against, allowed));
 }

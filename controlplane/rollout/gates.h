@@ -29,6 +29,7 @@ struct Judged {
 struct Control {
   publish::Traffic traffic;
   int nodes = 0;
+  bool awaited = false;  // Some have not told yet: nothing is judged without them.
 };
 
 v1::RolloutFinding JudgeErrors(const v1::RolloutGates& gates, const Judged& subject,

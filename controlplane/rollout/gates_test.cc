@@ -55,6 +55,17 @@ TEST(GatesTest, WithoutAnythingToCompareErrorsStandAgainstNone) {
   EXPECT_TRUE(JudgeErrors(Gates(), {.after = Served(1000, 20)}, {}).passed());
 }
 
+TEST(GatesTest, NothingIsJudgedWhileTheOthersHaveNotTold) {
+  Control control = Elsewhere(Served(10, 0));
+  control.awaited = true;
+  const Judged judged{.before = Served(1000, 0, 4), .after = Served(200, 100, 8)};
+  EXPECT_TRUE(JudgeErrors(Gates(), judged, control).passed());
+  EXPECT_TRUE(JudgeLatency(Gates(), judged, control).passed());
+  control.awaited = false;
+  EXPECT_FALSE(JudgeErrors(Gates(), judged, control).passed());
+  EXPECT_FALSE(JudgeLatency(Gates(), judged, control).passed());
+}
+
 TEST(GatesTest, SlowerThanBeforeAndElsewhereFails) {
   // 5 to 10 ms before, 100 to 250 ms now.
   const Judged subject{.before = Served(1000, 0, 4), .after = Served(200, 0, 8)};

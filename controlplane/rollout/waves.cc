@@ -287,14 +287,22 @@ Control Waves::CollectControl(const std::vector<NodeView>& nodes,
     changed.insert(record_.waves(i).node_ids().begin(), record_.waves(i).node_ids().end());
   }
   Control control;
+  const bool early = now_.ms - phase_ms_ < kControlAwaitedMs;
   for (const NodeView& node : nodes) {
-    if (!node.connected || changed.contains(node.id) || node.report_ms <= phase_ms_ ||
+    if (!node.connected || changed.contains(node.id) ||
         node.reported_root != record_.stable().root()) {
       continue;
     }
+    if (node.report_ms <= phase_ms_) {
+      control.awaited |= early;
+      continue;
+    }
     broken->insert(broken->end(), node.broken_upstreams.begin(), node.broken_upstreams.end());
-    const auto start = control_start_.try_emplace(node.id, node.counters).first;
-    control.traffic += publish::Since(start->second, node.counters);
+    const ControlStart& start =
+        control_start_.try_emplace(node.id, ControlStart{node.counters, node.report_ms})
+            .first->second;
+    control.awaited |= early && node.report_ms == start.report_ms;
+    control.traffic += publish::Since(start.counters, node.counters);
     ++control.nodes;
   }
   std::sort(broken->begin(), broken->end());
@@ -307,6 +315,7 @@ bool Waves::JudgeTraffic(const std::vector<NodeView>& nodes, const Views& views,
   const v1::RolloutGates& gates = record_.strategy().gates();
   std::vector<std::string> broken_elsewhere;
   const Control control = CollectControl(nodes, &broken_elsewhere);
+  unjudged_ = control.awaited;
   std::vector<v1::RolloutFinding> findings;
   Judged together;
   for (v1::NodeBaseline* baseline : Changed()) {
@@ -353,7 +362,7 @@ bool Waves::JudgeTraffic(const std::vector<NodeView>& nodes, const Views& views,
 
 void Waves::AfterBake(const std::vector<NodeView>& nodes, Now now, Decision* decision) {
   const int64_t baked_ms = now.ms - phase_ms_ - record_.strategy().bake_ms();
-  if (baked_ms < 0) return;
+  if (baked_ms < 0 || unjudged_) return;
   const v1::RolloutGates& gates = record_.strategy().gates();
   if (Changed().empty() && wave().size() > 0) {
     PauseFor(fmt::format("wave {} of {}: no node that has the version is left to judge it by",

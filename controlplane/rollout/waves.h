@@ -37,6 +37,10 @@ bool IsActive(v1::Rollout::State state);
 
 class Waves {
  public:
+  // Nodes without the version have so long to tell how they fare before the others are judged
+  // without them. What fails everywhere at once is not the version's.
+  static constexpr int64_t kControlAwaitedMs = 10'000;
+
   enum class Order {
     kNone,
     kWiden,     // Release the version to the nodes of reach().
@@ -94,9 +98,14 @@ class Waves {
   v1::Rollout record_;
   int64_t phase_ms_ = 0;  // When the present state began.
   Now now_;
-  uint64_t served_ = 0;  // By nodes with the version, since the bake began.
+  bool unjudged_ = false;  // For want of word from the nodes without the version.
+  uint64_t served_ = 0;    // By nodes with the version, since the bake began.
   std::unordered_map<std::string, int64_t> silent_since_ms_;
-  std::unordered_map<std::string, publish::Traffic> control_start_;
+  struct ControlStart {
+    publish::Traffic counters;
+    int64_t report_ms = 0;
+  };
+  std::unordered_map<std::string, ControlStart> control_start_;
 };
 
 }  // namespace sluice::rollout

@@ -59,7 +59,8 @@ class WavesTest : public ::testing::Test {
       now_ms_ += 1000;
       for (NodeView& node : nodes_) {
         if (!node.connected) continue;
-        const bool is_bad = bad_ && node.root == "new";
+        if (deaf_ && node.root != "new") continue;
+        const bool is_bad = bad_everywhere_ || (bad_ && node.root == "new");
         node.counters += Second(requests_a_second, is_bad);
         node.report_ms = now_ms_;
         node.reported_root = node.root;
@@ -79,7 +80,8 @@ class WavesTest : public ::testing::Test {
   Rollout::State state() const { return waves_->record().state(); }
 
   int64_t now_ms_ = 1000;
-  bool bad_ = false;
+  bool bad_ = false, bad_everywhere_ = false;
+  bool deaf_ = false;  // Who does not have the version does not report.
   std::vector<NodeView> nodes_;
   v1::RolloutStrategy strategy_;
   std::unique_ptr<Waves> waves_;
@@ -123,6 +125,28 @@ TEST_F(WavesTest, WhatTheVersionBeforeItDidIsNoExcuse) {
   Begin();
   bad_ = true;
   EXPECT_EQ(Serve(100'000).order, Order::kTakeBack);
+}
+
+TEST_F(WavesTest, WhatFailsEverywhereIsNotTheVersions) {
+  Begin();
+  Serve(1000);
+  // From now on everybody fails, and the canary is the first to tell.
+  bad_everywhere_ = true;
+  for (NodeView& node : nodes_) {
+    if (node.id != "n1") continue;
+    node.counters += Second(100, /*is_bad=*/true);
+    node.report_ms = ++now_ms_;
+  }
+  EXPECT_EQ(waves_->Look(nodes_, Time()).order, Order::kNone);
+  EXPECT_EQ(Serve(20'000).order, Order::kNone);
+}
+
+TEST_F(WavesTest, ASilentRestDoesNotSaveABadCanary) {
+  Begin();
+  bad_ = true;
+  for (int i = 2; i <= kNodes; ++i) Node(i).report_ms = -1;  // Connected, and never tells.
+  deaf_ = true;
+  EXPECT_EQ(Serve(20'000).order, Order::kTakeBack);
 }
 
 TEST_F(WavesTest, OnFailureItMayPauseInstead) {

@@ -194,6 +194,9 @@ class WavesTest(rig.FleetTest):
         # What was aborted is not bad: it may go again.
         self.rig.ctl("rollout", "retry")
         rig.wait_for("the first wave", lambda: self.served()[0] == "by-hand")
+        # Back is out of what is under way, not to the version before the stable one.
+        self.assertIn("is taken back", self.rig.ctl("rollback").stdout)
+        rig.wait_for("all to be back", lambda: self.served() == ["good"] * 5)
 
     def test_a_newer_change_takes_its_place(self):
         path = self.rig.write(self.version("older", self.good, bake="60s"))

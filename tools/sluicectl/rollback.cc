@@ -42,7 +42,8 @@ Command RollbackCommand() {
   command.summary = "Release an earlier version again, as a new one";
   command.flags = {
       {"--to", "N",
-       "The version to go back to (default: the last effective one before the current)",
+       "The version to go back to (default: out of a rollout that is under way, else the last "
+       "effective one before the current)",
        &options->to},
       {"--wait", "", "Show every node's progress and end when all are effective", &options->wait},
       {"-m,--message", "TEXT", "Why, for the history", &options->message},

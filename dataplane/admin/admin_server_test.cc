@@ -13,13 +13,18 @@ using ::testing::HasSubstr;
 using web::testing::Client;
 using web::testing::Fetch;
 
-// A port that was free a moment ago.
+// A port that was free on every address a moment ago. It is below the range the kernel takes the
+// ports of outgoing connections from: none of another test's can be in the way of 0.0.0.0 afterwards.
 std::string FreeAddress(const std::string& host = "127.0.0.1") {
-  auto address = base::ResolveNumeric(host + ":0").value();
-  const base::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  EXPECT_EQ(bind(fd.get(), address.get(), address.length), 0);
-  EXPECT_EQ(getsockname(fd.get(), address.get(), &address.length), 0);
-  return address.ToString();
+  constexpr int kFirst = 20'000, kCount = 10'000;
+  static int next = getpid() * 97 % kCount;
+  while (true) {
+    const std::string port = std::to_string(kFirst + next++ % kCount);
+    const base::SocketAddress every = base::ResolveNumeric("0.0.0.0:" + port).value();
+    const base::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (bind(fd.get(), every.get(), every.length) == 0)
+      return host + ":" + port;
+  }
 }
 
 std::string Port(const std::string& address) {

@@ -16,6 +16,10 @@ ARGUED = {
     "cert_revocation": "the test's authority publishes no revocation lists",
     "engine_problem": "the openssl that testssl.sh finds here knows no GOST",
 }
+# Its client says good-bye as soon as it has spoken, at times before the ticket has come, which in
+# TLS 1.3 follows the handshake; it then calls the empty session file a connect problem.
+# integration/tls has resumption tested with a client that waits.
+LEFT_TOO_EARLY = {"sessionresumption_ticket": "check failed because of connect problem"}
 # That testssl.sh had a look at all: what it must have found, and found good.
 GOOD = ("SSLv2", "SSLv3", "TLS1_2", "TLS1_3", "ALPN_HTTP2", "cipherlist_NULL", "cipherlist_aNULL",
         "cipherlist_EXPORT", "cipherlist_LOW", "cipherlist_STRONG", "PFS", "cipher_order",
@@ -68,7 +72,8 @@ class TestsslTest(rig.FleetTest):
 
     def assert_nothing_bad(self, findings, said):
         bad = [f for f in findings.values()
-               if f["severity"] not in ACCEPTED and f["id"].split()[0] not in ARGUED]
+               if f["severity"] not in ACCEPTED and f["id"].split()[0] not in ARGUED
+               and LEFT_TOO_EARLY.get(f["id"]) != f["finding"]]
         self.assertEqual(bad, [], said)
 
     def test_the_usual_service(self):

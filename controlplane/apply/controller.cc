@@ -166,7 +166,7 @@ bool Controller::Build(const v1::Document& document, Change& change, Progress* p
   change.root = built.root;
   change.configured = std::move(built.rollout);
   change.document = document;
-  places_.Know(built.root, std::move(built.sources));
+  places_.Know(built.root, document);
   return true;
 }
 

@@ -1,60 +1,40 @@
 #include "controlplane/apply/source_places.h"
 
-#include <exception>
-
-#include "common/base/log.h"
-#include "controlplane/build/sources.h"
-#include "controlplane/yaml/draft.h"
-
 namespace sluice::apply {
-namespace {
-
-// Only the places: what the document refers to need not be there any more.
-build::SourceMap PlacesIn(const v1::Document& document) {
-  std::vector<std::string> names;
-  for (const v1::SourceFile& file : document.files()) names.push_back(file.path());
-  // The libraries below could throw, if only for lack of memory.
-  try {
-    yaml::Problems problems(std::move(names));
-    const yaml::Draft draft = yaml::ReadDraft(document, &problems);
-    return build::MapSources(draft, problems);
-  } catch (const std::exception& e) {
-    base::LogError("a stored document cannot be read: {}", e.what());
-    return {};
-  }
+void SourcePlaces::Know(const std::string& root, const v1::Document& document) {
+  Keep(root, {.document = std::make_shared<const v1::Document>(document)});
 }
 
-}  // namespace
-
-void SourcePlaces::Know(const std::string& root, build::SourceMap places) {
-  Keep(root, std::make_shared<const build::SourceMap>(std::move(places)));
-}
-
-void SourcePlaces::Keep(const std::string& root, SharedMap places) {
+void SourcePlaces::Keep(const std::string& root, Known known) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(known_, [&root](const auto& known) { return known.first == root; });
-  known_.emplace_back(root, std::move(places));
+  std::erase_if(known_, [&root](const auto& entry) { return entry.first == root; });
+  known_.emplace_back(root, std::move(known));
   if (known_.size() > kRootsMax) known_.pop_front();
 }
 
-SourcePlaces::SharedMap SourcePlaces::Read(const std::string& root) const {
+SourcePlaces::SharedDocument SourcePlaces::Load(const std::string& root) const {
   const auto revision = store_.RevisionOfRoot(root);
   if (!revision.ok()) return nullptr;
-  const auto document = store_.Document(*revision);
+  auto document = store_.Document(*revision);
   if (!document.ok()) return nullptr;
-  return std::make_shared<const build::SourceMap>(PlacesIn(*document));
+  return std::make_shared<const v1::Document>(*std::move(document));
 }
 
 SourcePlaces::SharedMap SourcePlaces::Find(const std::string& root) {
+  Known known;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [known, places] : known_) {
-      if (known == root) return places;
+    for (const auto& [other, entry] : known_) {
+      if (other == root) known = entry;
     }
   }
-  SharedMap places = Read(root);
-  if (places != nullptr) Keep(root, places);
-  return places;
+  if (known.places != nullptr) return known.places;
+  if (known.document == nullptr) known.document = Load(root);
+  if (known.document == nullptr) return nullptr;
+  known.places = std::make_shared<const build::SourceMap>(build::SourcesOf(*known.document));
+  known.document = nullptr;  // It has told what is asked of it.
+  Keep(root, known);
+  return known.places;
 }
 
 void SourcePlaces::Attach(const std::string& root, std::vector<v1::ResourceError>* errors) {

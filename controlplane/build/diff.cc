@@ -221,17 +221,36 @@ class Differ {
     if (Lines() == lines) Line(sign, at, "{}");
   }
 
+  // Compared as bytes: much faster than field by field, and most of what is compared is equal.
+  bool SameItem(const FieldDescriptor* field, const Message& from, int from_index,
+                const Message& to, int to_index) {
+    const Reflection* reflection = from.GetReflection();
+    reflection->GetRepeatedMessage(from, field, from_index).SerializePartialToString(&from_bytes_);
+    reflection->GetRepeatedMessage(to, field, to_index).SerializePartialToString(&to_bytes_);
+    return from_bytes_ == to_bytes_;
+  }
+
   void CompareLists(const std::string& at, const FieldDescriptor* field, const Message& from,
                     const Message& to) {
     const Reflection* reflection = from.GetReflection();
+    // What is equal at both ends stays where it is, whatever happened between.
+    int begin = 0, from_end = reflection->FieldSize(from, field);
+    int to_end = reflection->FieldSize(to, field);
+    while (begin < std::min(from_end, to_end) && SameItem(field, from, begin, to, begin)) ++begin;
+    while (std::min(from_end, to_end) > begin &&
+           SameItem(field, from, from_end - 1, to, to_end - 1)) {
+      --from_end;
+      --to_end;
+    }
     std::unordered_map<std::string, int> before;
-    for (int i = 0; i < reflection->FieldSize(from, field); ++i) {
+    for (int i = begin; i < from_end; ++i) {
       before.emplace(KeyOf(reflection->GetRepeatedMessage(from, field, i), i), i);
     }
     std::vector<int> kept_before;  // Positions in `from` of what stayed, in the order of `to`.
     std::vector<std::pair<std::string, int>> kept;
-    std::vector<bool> gone(static_cast<size_t>(reflection->FieldSize(from, field)), true);
-    for (int i = 0; i < reflection->FieldSize(to, field); ++i) {
+    std::vector<bool> gone(static_cast<size_t>(from_end), true);
+    std::fill_n(gone.begin(), begin, false);
+    for (int i = begin; i < to_end; ++i) {
       const Message& item = reflection->GetRepeatedMessage(to, field, i);
       std::string key = KeyOf(item, i);
       const std::string item_at = fmt::format("{}[{}]", at, key);
@@ -240,7 +259,9 @@ class Differ {
         ListOrName('+', item_at, item);
         continue;
       }
-      Compare(item_at, reflection->GetRepeatedMessage(from, field, known->second), item);
+      if (!SameItem(field, from, known->second, to, i)) {
+        Compare(item_at, reflection->GetRepeatedMessage(from, field, known->second), item);
+      }
       gone[static_cast<size_t>(known->second)] = false;
       kept_before.push_back(known->second);
       kept.emplace_back(std::move(key), i);
@@ -271,6 +292,7 @@ class Differ {
 
   v1::ResourceChange* const change_;
   int64_t more_ = 0;
+  std::string from_bytes_, to_bytes_;  // Kept for their memory.
 };
 
 v1::ResourceChange Change(v1::ResourceChange::Kind kind, const v1::Resource& resource) {

@@ -32,15 +32,16 @@ v1::Document TwoFiles(const std::string& first, const std::string& second) {
 }
 
 TEST(DocumentTest, ListsOfSeveralFilesAreJoined) {
-  const BuildResult result =
-      Build(TwoFiles("services: [{name: a, bind_address: '127.0.0.1:80', routes: [{name: r, "
-                     "upstreams: [{name: u}]}]}]\n",
-                     "services: [{name: b, bind_address: '127.0.0.1:81', routes: []}]\n"
-                     "upstreams: [{name: u, nodes: [{addr: '10.0.0.1:80'}]}]\n"
-                     "server: {worker_threads: 2}\n"));
+  const v1::Document document = TwoFiles(
+      "services: [{name: a, bind_address: '127.0.0.1:80', routes: [{name: r, "
+      "upstreams: [{name: u}]}]}]\n",
+      "services: [{name: b, bind_address: '127.0.0.1:81', routes: []}]\n"
+      "upstreams: [{name: u, nodes: [{addr: '10.0.0.1:80'}]}]\n"
+      "server: {worker_threads: 2}\n");
+  const BuildResult result = Build(document);
   EXPECT_EQ(LinesOf(result), Lines());
   EXPECT_EQ(result.resources.size(), 6u);
-  EXPECT_EQ(result.sources.at("listener/b"), "b.yaml:1:19");
+  EXPECT_EQ(SourcesOf(document).at("listener/b"), "b.yaml:1:19");
 }
 
 TEST(DocumentTest, ABlockStandsInOneFileOnly) {

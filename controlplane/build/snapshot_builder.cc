@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "common/base/log.h"
 #include "common/config/validate.h"
 #include "controlplane/build/referenced_files.h"
 #include "controlplane/build/references.h"
@@ -105,7 +106,6 @@ BuildResult Build(const v1::Document& document, const BuildOptions& options) {
     return result;
   }
   result.resources = MakeResources(draft, certificates);
-  result.sources = MapSources(draft, problems);
   result.rollout = draft.rollout;
   config::ParsedSnapshot parsed;
   const std::vector<v1::ResourceError> errors = config::ParseAndValidate(result.resources, &parsed);
@@ -115,7 +115,9 @@ BuildResult Build(const v1::Document& document, const BuildOptions& options) {
     result.tests_run = RunRequestTests(draft.tests, resolver, &problems);
   }
   result.problems = problems.Sorted();
-  AddValidationErrors(errors, result.sources, &result.problems);
+  if (!errors.empty()) {
+    AddValidationErrors(errors, MapSources(draft, problems), &result.problems);
+  }
   if (!result.ok()) {
     result.resources.clear();
     return result;
@@ -154,7 +156,35 @@ BuildResult BuildSnapshot(const v1::Document& document, const BuildOptions& opti
   }
 }
 
+SourceMap SourcesOf(const v1::Document& document) {
+  try {  // As above.
+    yaml::Problems problems(FileNames(document));
+    const yaml::Draft draft = yaml::ReadDraft(document, &problems);
+    return MapSources(draft, problems);
+  } catch (const std::exception& e) {
+    base::LogError("a document cannot be read: {}", e.what());
+    return {};
+  }
+}
+
+namespace {
+
+// False only where no key can name a file: most large documents are all routes, and need not be
+// read. A backslash may hide letters of a key.
+bool MayReferToFiles(const v1::Document& document) {
+  constexpr std::string_view kSigns[] = {"cert_path", "key_path", "ca_path", "ocsp_path", "\\"};
+  for (const v1::SourceFile& file : document.files()) {
+    for (const std::string_view sign : kSigns) {
+      if (file.content().find(sign) != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<std::string> ReferencedPaths(const v1::Document& document) {
+  if (!MayReferToFiles(document)) return {};
   yaml::Problems ignored(FileNames(document));
   const yaml::Draft draft = yaml::ReadDraft(document, &ignored);
   std::vector<std::string> paths;

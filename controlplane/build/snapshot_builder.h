@@ -23,7 +23,6 @@ struct BuildResult {
   std::vector<v1::Problem> problems;  // Sorted by place; a build with an ERROR has no resources.
   snapshot::Resources resources;      // Sorted.
   std::string root;
-  SourceMap sources;
   std::optional<v1::RolloutStrategy> rollout;  // Where the document has a block `rollout`.
   int tests_run = 0;
   bool ok() const;
@@ -39,6 +38,10 @@ struct BuildOptions {
 // that path, else read from disk (relative to the document's folder) by the controller. Never
 // throws, never takes more than 256 MB whatever the document.
 BuildResult BuildSnapshot(const v1::Document& document, const BuildOptions& options = {});
+
+// Where everything in the document stands; empty where it cannot be read. What it refers to need
+// not be there any more. For errors: it costs as much as reading the document.
+SourceMap SourcesOf(const v1::Document& document);
 
 // Fills `source` of each error from the map: the most specific place known.
 void AttachSources(const SourceMap& sources, std::vector<v1::ResourceError>* errors);

@@ -21,11 +21,10 @@ class SpecificationTest : public testing::Test {
  protected:
   SpecificationTest() {
     const auto pair = config::testing_certificates::MakeSelfSigned();
-    v1::Document document =
-        testing_documents::DocumentOf(FileText("deploy/examples/specification.yaml"));
-    testing_documents::SendAlong("/path/to/cert.pem", pair.chain_pem, &document);
-    testing_documents::SendAlong("/path/to/key.pem", pair.key_pem, &document);
-    result_ = Build(document);
+    document_ = testing_documents::DocumentOf(FileText("deploy/examples/specification.yaml"));
+    testing_documents::SendAlong("/path/to/cert.pem", pair.chain_pem, &document_);
+    testing_documents::SendAlong("/path/to/key.pem", pair.key_pem, &document_);
+    result_ = Build(document_);
   }
 
   v1::ExplainResponse Ask(const std::string& url) {
@@ -34,6 +33,7 @@ class SpecificationTest : public testing::Test {
     return Explain(result_.resources, request).value_or(v1::ExplainResponse());
   }
 
+  v1::Document document_;
   BuildResult result_;
 };
 
@@ -115,17 +115,18 @@ TEST_F(SpecificationTest, RoutesMatchInOrderAndStripThePrefix) {
 }
 
 TEST_F(SpecificationTest, SourcesPointIntoTheDocument) {
-  EXPECT_EQ(result_.sources.at("listener/api-gateway"), "a.yaml:19:11");
-  EXPECT_EQ(result_.sources.at("listener/api-gateway#tls.certificates[0]"), "a.yaml:23:18");
-  EXPECT_EQ(result_.sources.at("route_table/api-gateway#routes[1].host"), "a.yaml:48:15");
-  EXPECT_EQ(result_.sources.at("cluster/users-service#endpoints[0].sni"), "a.yaml:43:22");
+  const SourceMap sources = SourcesOf(document_);
+  EXPECT_EQ(sources.at("listener/api-gateway"), "a.yaml:19:11");
+  EXPECT_EQ(sources.at("listener/api-gateway#tls.certificates[0]"), "a.yaml:23:18");
+  EXPECT_EQ(sources.at("route_table/api-gateway#routes[1].host"), "a.yaml:48:15");
+  EXPECT_EQ(sources.at("cluster/users-service#endpoints[0].sni"), "a.yaml:43:22");
   std::vector<v1::ResourceError> errors(2);
   errors[0].mutable_resource()->set_kind(v1::RESOURCE_KIND_CLUSTER);
   errors[0].mutable_resource()->set_name("users-service");
   errors[0].set_field("endpoints[1].address.nothing[7]");
   errors[1].mutable_resource()->set_kind(v1::RESOURCE_KIND_LISTENER);
   errors[1].mutable_resource()->set_name("gone");
-  AttachSources(result_.sources, &errors);
+  AttachSources(sources, &errors);
   EXPECT_EQ(errors[0].source(), "a.yaml:44:23");
   EXPECT_EQ(errors[1].source(), "");
 }

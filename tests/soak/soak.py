@@ -122,12 +122,17 @@ def soak(kit, seconds):
         for part in (*kinds.values(), changes, kills, watched):
             stack.enter_context(part)
         ends = time.monotonic() + seconds
+        told = dict.fromkeys(kinds, 0)
         while time.monotonic() < ends and site.proxy.running() and kit.controller.running():
             time.sleep(min(60, max(ends - time.monotonic(), 0)))
             print(f"{seconds - max(ends - time.monotonic(), 0):.0f} s: {changes.done} changes, "
                   f"{sum(len(kind.failures) for kind in kinds.values())} failures; "
                   f"proxy {site.proxy.rss_kib()} KiB, {site.proxy.open_files()} descriptors; "
                   f"controller {kit.controller.rss_kib()} KiB", flush=True)
+            for name, kind in kinds.items():
+                for failure in kind.failures[told[name]:]:
+                    print(f"  {name}: {failure}", flush=True)
+                told[name] = len(kind.failures)
         watched.__exit__()
     problems = []
     for name, kind in {**kinds, "configuration changes": changes, "upstream killed": kills}.items():

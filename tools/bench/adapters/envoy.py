@@ -23,7 +23,7 @@ LOG_LINE = {"ts": "%START_TIME%", "client": "%DOWNSTREAM_REMOTE_ADDRESS%",
 class Envoy(Adapter):
     name = "envoy"
     binary = "envoy"
-    note = "--concurrency 1; routes and clusters from watched files; no admin port"
+    note = "--concurrency 1 (2 in workers-2); routes and clusters from watched files; no admin port"
 
     @staticmethod
     def program():
@@ -67,7 +67,7 @@ class Envoy(Adapter):
     def routes(spec):
         def to(prefix, cluster):
             return {"match": {"prefix": prefix}, "route": {"cluster": cluster, "timeout": "0s"}}
-        routes = [to("/ver/", "ver"), *(to(prefix, "main") for prefix in spec.prefixes())]
+        routes = [to("/ver/", "ver"), *(to(*pair) for pair in spec.targets())]
         if not spec.routes:
             routes.append(to("/", "main"))
         return {"resources": [{"@type": TYPE + "config.route.v3.RouteConfiguration", "name": "all",
@@ -121,7 +121,7 @@ class Envoy(Adapter):
         return super().start(spec, timeout)
 
     def argv(self):
-        return [self.program(), "-c", self.path("envoy.json"), "--concurrency", "1",
+        return [self.program(), "-c", self.path("envoy.json"), "--concurrency", str(self.spec.workers),
                 "--disable-hot-restart", "--log-level", "error"]
 
     def reload_argv(self):

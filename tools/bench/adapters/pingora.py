@@ -32,7 +32,7 @@ class Pingora(Adapter):
         config = {"listen": f"127.0.0.1:{spec.port}",
                   "upstreams": {"main": target(spec.upstream, spec.upstream_h2),
                                 "ver": target(spec.ver_upstream or spec.upstream, False)},
-                  "routes": {"/ver/": "ver", **{p: "main" for p in spec.prefixes() or ["/"]}}}
+                  "routes": {"/ver/": "ver", **(dict(spec.targets()) or {"/": "main"})}}
         if spec.tls:
             config["tls"] = {"cert": spec.cert, "key": spec.key, "h2": spec.h2}
         if spec.log:

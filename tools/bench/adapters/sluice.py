@@ -31,11 +31,22 @@ Options = -SessionTicket
 """
 
 
+def yaml(value, indent=0):
+    """`value` as people write YAML: a key or a list item a line."""
+    pad = " " * indent
+    if isinstance(value, dict):
+        return "".join(f"{pad}{k}:\n{yaml(v, indent + 2)}" if isinstance(v, (dict, list))
+                       else f"{pad}{k}: {json.dumps(v)}\n" for k, v in value.items())
+    return "".join(f"{pad}- {yaml(v, indent + 2)[indent + 2:]}" if isinstance(v, dict)
+                   else f"{pad}- {json.dumps(v)}\n" for v in value)
+
+
 class Sluice(Adapter):
     name = "sluice"
     binary = "sluice-proxy"
-    families = {"h1", "h2", "grpc", "body", "log", "close", "tls", "routes", "idle", "reload", "rate"}
-    note = "one worker; controller on the load side's CPU, watching its file; the peers' log fields"
+    families = {"h1", "h2", "grpc", "body", "log", "close", "tls", "routes", "idle", "reload",
+                "rate", "workers", "changes"}
+    note = "one worker (two in workers-2); controller on the load side's CPU, watching its file; the peers' log fields"
     watched = True
 
     def __init__(self, rundir):
@@ -62,40 +73,42 @@ class Sluice(Adapter):
     def watched_path(self):
         return os.path.join(self.dir, "sluice.yaml")
 
-    def forward(self, name, prefix, port):
-        route = {"name": name, "timeouts": {"first_byte": HOUR, "idle": HOUR},
-                 "upstreams": [{"name": f"up-{port}"}]}
-        if prefix:
-            route["path_prefix"] = prefix
-        return route
-
-    def configure(self, spec):
-        ver = spec.ver_upstream or spec.upstream
-        routes = [self.forward("ver", "/ver", ver)]
-        routes += [self.forward(p.strip("/"), p.rstrip("/"), spec.upstream) for p in spec.prefixes()]
+    @staticmethod
+    def services(spec):
+        # The many routes keep the default timeouts, as the peers' do; the catch-all has to outlast
+        # a saturated machine.
+        routes = [{"name": "ver", "path_prefix": "/ver", "upstreams": [{"name": "ver"}]}]
+        routes += [{"name": p.strip("/"), "path_prefix": p.rstrip("/"), "upstreams": [{"name": to}]}
+                   for p, to in spec.targets()]
         if not spec.routes:
-            routes.append(self.forward("all", "", spec.upstream))
+            routes.append({"name": "all", "timeouts": {"first_byte": HOUR, "idle": HOUR},
+                           "upstreams": [{"name": "main"}]})
         service = {"name": "bench", "bind_address": f"127.0.0.1:{spec.port}",
                    "timeouts": {"keep_alive": HOUR, "idle": HOUR, "header": HOUR},
                    "routes": routes}
+        tls = {"enabled": True, "cert_path": spec.cert, "key_path": spec.key, "min_version": "1.3"}
         if spec.tls:
-            service["tls"] = {"enabled": True, "cert_path": spec.cert, "key_path": spec.key,
-                              "min_version": "1.3"}
-        upstreams = [{"name": f"up-{port}", "lb_strategy": "round_robin",
+            service["tls"] = tls
+        if not spec.tls_port:
+            return [service]
+        return [service, {**service, "name": "bench-tls", "tls": tls,
+                          "bind_address": f"127.0.0.1:{spec.tls_port}"}]
+
+    def configure(self, spec):
+        upstreams = [{"name": name, "lb_strategy": "round_robin",
                       "keep_alive": {"idle": HOUR, "connections": 1024},
-                      "nodes": [{"addr": f"127.0.0.1:{port}"}]}
-                     for port in sorted({spec.upstream, ver})]
-        if spec.upstream_h2:
-            for upstream in upstreams:
-                upstream["protocol"] = "http2"
+                      "nodes": [{"addr": f"127.0.0.1:{port}"}],
+                      **({"protocol": "http2"} if spec.upstream_h2 else {})}
+                     for name, port in (("main", spec.upstream),
+                                        ("ver", spec.ver_upstream or spec.upstream))]
         log = {"enabled": spec.log}
         if spec.log:
             log.update(path=self.logfile(), format="json", fields=LOG_FIELDS)
-        document = {"server": {"worker_threads": 1, "log_level": "warn"},
-                    "admin": {"enabled": True, "bind_address": f"127.0.0.1:{spec.admin}"},
-                    "logging": {"access_log": log}, "upstreams": upstreams, "services": [service]}
-        # JSON is YAML.
-        write(self.next_path(), json.dumps(document, indent=1) + "\n")
+        write(self.next_path(), yaml({
+            "server": {"worker_threads": spec.workers, "log_level": "warn"},
+            "admin": {"enabled": True, "bind_address": f"127.0.0.1:{spec.admin}"},
+            "logging": {"access_log": log}, "upstreams": upstreams,
+            "services": self.services(spec)}))
 
     # ---- processes ----------------------------------------------------------------
 
@@ -140,16 +153,16 @@ class Sluice(Adapter):
         raise RuntimeError("the controller was not ready in time")
 
     def argv(self):
-        return [os.path.join(BIN, "sluice-proxy"), "--node-id", "bench", "--workers", "1",
+        return [os.path.join(BIN, "sluice-proxy"), "--node-id", "bench", "--workers", str(self.spec.workers),
                 "--controller", f"127.0.0.1:{self.grpc}", "--insecure",
                 "--state-dir", os.path.join(self.dir, "state")]
 
-    def ready_path(self):
-        return "/svc-00000/x" if self.spec.routes else "/"
+    def side_pids(self):
+        return [self.controller.pid] if self.controller else []
 
     def apply_argv(self, wait=True):
         argv = [os.path.join(BIN, "sluicectl"), "--controller", f"127.0.0.1:{self.grpc}",
-                "--insecure", "apply", "-f", self.next_path()]
+                "--insecure", "-o", "json", "apply", "-f", self.next_path()]
         return argv + ["--wait"] if wait else argv
 
     def reload_argv(self):
@@ -164,7 +177,12 @@ class Sluice(Adapter):
         return words
 
     def stop(self):
-        super().stop()
+        try:
+            super().stop()
+        finally:
+            self.stop_controller()
+
+    def stop_controller(self):
         if self.controller:
             self.controller.terminate()
             try:
@@ -177,9 +195,10 @@ class Sluice(Adapter):
 
 class SluiceApply(Sluice):
     name = "sluice-apply"
-    families = {"reload"}
+    families = {"reload", "changes"}
     note = "as sluice, changed by sluicectl apply --wait"
     watched = False
+    reload_waits = True
 
     def reload_argv(self):
         return self.apply_argv()

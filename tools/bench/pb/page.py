@@ -2,7 +2,7 @@
 import os
 import re
 
-from . import report, targets
+from . import report, results, scaling, targets
 from .adapter import HERE
 
 HEAD = """# Benchmarks
@@ -31,6 +31,8 @@ def _machine(data):
            f"TCP congestion control {machine['tcp_congestion_control']}.")
     if whens:
         yield f"Taken from {whens[0]} to {whens[-1]}."
+    if any(res.get("hasty") for res in data["scenarios"].values()):
+        yield "**Taken in haste, on a machine that was not quiet: the figures mean nothing.**"
     yield ""
     seen = {}
     for res in data["scenarios"].values():
@@ -41,22 +43,51 @@ def _machine(data):
     yield "| --- | --- | --- |"
     for name, (version, note) in sorted(seen.items()):
         yield f"| {name} | {version} | {note} |"
+    yield ""
+    absent = _absent(data, seen)
+    if absent:
+        yield "Without a figure anywhere: " + "; ".join(absent) + "."
+
+
+def _absent(data, seen):
+    """[peer: why it has no median in any scenario]"""
+    why = {}
+    for res in data["scenarios"].values():
+        for name, entry in res["proxies"].items():
+            if name not in seen:
+                reason = (entry.get("failed") or ["did not run"])[0].split("\n")[0]
+                why.setdefault(name, reason if reason.startswith(name) else f"{name}: {reason}")
+    return [why[name] for name in sorted(why)]
+
+
+def _by_round(outcome):
+    if len(outcome.rounds) < 2:
+        return ""
+    digits = 2 if max(outcome.rounds) < 10 else 1
+    return f"{min(outcome.rounds):.{digits}f} to {max(outcome.rounds):.{digits}f}"
 
 
 def _targets(data, explained):
     yield "## Targets"
     yield ""
-    yield "| what | Sluice | best peer | target | reached | |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield ("A peer is the best one only if it did like work there and no request of it failed; whoever was "
+           "left out for that is named under the scenario. What Sluice itself lost or left undone counts as a "
+           "miss, whatever its figure.")
+    yield ""
+    yield "| what | Sluice | best peer | target | reached | by round | |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     missed = []
     for target in targets.TARGETS:
+        if isinstance(target, targets.Proof):
+            yield (f"| {target.what} | not measured here | | {target.target} | | | proven by ctest "
+                   f"`{target.test}` (`{target.case}`: {target.says}) |")
+            continue
         outcome = target.judge(data)
         if outcome is None:
-            yield f"| {target.what} | not measured | | | | |"
+            yield f"| {target.what} | not measured | | | | | |"
             continue
-        reached = f"{outcome.value:.2f} ×" if "×" in outcome.text else outcome.ours
-        yield (f"| {target.what} | {outcome.ours} | {outcome.peer} | {outcome.text} | {reached} | "
-               f"{'met' if outcome.met else 'missed'} |")
+        yield (f"| {target.what} | {outcome.ours} | {outcome.peer} | {outcome.text} | {outcome.reached} | "
+               f"{_by_round(outcome)} | {outcome.verdict} |")
         if not outcome.met and target.scenario not in missed:
             missed.append(target.scenario)
     for scenario in missed:
@@ -64,37 +95,51 @@ def _targets(data, explained):
         yield f"**{scenario}**: {explained.get(scenario, 'not explained yet.')}"
 
 
-def _scenario(name, res):
-    rows = {proxy: entry for proxy, entry in res["proxies"].items() if entry.get("median")}
-    if not rows:
+def _scenario(name, data):
+    res = data["scenarios"][name]
+    rows = results.entries(data, name)
+    remarks = results.remarks(data, name)
+    if not rows and not remarks:
         return
-    medians = {proxy: entry["median"] for proxy, entry in rows.items()}
-    columns = [column for column in report.COLUMNS
-               if any(column[0] in median for median in medians.values())
-               and column[0] not in ("calib_us", "cpu0_busy_pct", "cpu1_busy_pct")]
-    rank = next((k for k in report.RANK if any(k in m for m in medians.values())), None)
     yield ""
     yield f"### {name}"
     yield ""
-    rate = f", {res['rate']} requests/s asked for" if res.get("rate") else ""
-    yield f"{res['about']}. {res['rounds']} rounds of {res['seconds']} s{rate}, {res.get('when', '')}."
-    yield ""
-    yield "| proxy | " + " | ".join(c[1] for c in columns) + " | CPU us/req, least to most |"
-    yield "| --- " * (len(columns) + 2) + "|"
-    for proxy, median in sorted(medians.items(), key=lambda x: x[1].get(rank, 9e99)):
-        cells = []
+    part = "" if res.get("complete", True) else " INTERRUPTED: these are the rounds it came to."
+    yield f"{res['about']}. {report.length(res)}, {res.get('when', '')}.{part}"
+    if rows:
+        yield ""
+        yield from _table(name, rows)
+    if remarks:
+        yield ""
+    for proxy, text in remarks:
+        yield f"- {proxy}: {text}"
+
+
+def _table(name, rows):
+    columns = [c for c in report.columns(name, rows)
+               if c[0] not in ("calib_us", "cpu0_busy_pct", "cpu1_busy_pct")]
+    rank = results.rank_of(rows)
+    limits = any(entry.get("limit") for entry in rows.values())
+    wander = any(entry.get("range_cpu_us_per_req") for entry in rows.values())
+    yield ("| proxy | runs | " + " | ".join(c[1] for c in columns)
+           + (" | CPU us/req, least to most" if wander else "") + (" | limited by" if limits else "") + " |")
+    yield "| --- " * (len(columns) + 2 + wander + limits) + "|"
+    for proxy, entry in sorted(rows.items(), key=lambda x: x[1]["median"].get(rank, 9e99)):
+        cells = [str(len(entry["runs"]))]
         for key, _, digits in columns:
-            value = median.get(key)
-            if key in report.COUNTED and key in median:
-                value = sum(run.get(key, 0) for run in rows[proxy]["runs"])
+            value = report.cell(entry, key)
             cells.append("" if value is None else f"{value:,.{digits}f}")
-        wander = rows[proxy].get("range_cpu_us_per_req")
-        cells.append(f"{wander[0]:.2f} to {wander[1]:.2f}" if wander else "")
+        if wander:
+            span = entry.get("range_cpu_us_per_req")
+            cells.append(f"{span[0]:.2f} to {span[1]:.2f}" if span else "")
+        if limits:
+            cells.append(entry.get("limit", ""))
         yield f"| {proxy} | " + " | ".join(cells) + " |"
 
 
 def render(data):
-    lines = [HEAD, *_machine(data), "", *_targets(data, notes()), "", "## Every scenario"]
-    for name, res in data["scenarios"].items():
-        lines += _scenario(name, res)
-    return "\n".join(lines) + "\n"
+    lines = [HEAD, *_machine(data), "", *_targets(data, notes()), ""]
+    lines += [*scaling.section(data), "", "## Every scenario"]
+    for name in data["scenarios"]:
+        lines += _scenario(name, data)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines) + "\n")

@@ -14,7 +14,8 @@ using web::testing::Client;
 using web::testing::Fetch;
 
 // A port that was free on every address a moment ago. It is below the range the kernel takes the
-// ports of outgoing connections from: none of another test's can be in the way of 0.0.0.0 afterwards.
+// ports of outgoing connections from: none of another test's can be in the way of 0.0.0.0
+// afterwards.
 std::string FreeAddress(const std::string& host = "127.0.0.1") {
   constexpr int kFirst = 20'000, kCount = 10'000;
   static int next = getpid() * 97 % kCount;
@@ -22,8 +23,7 @@ std::string FreeAddress(const std::string& host = "127.0.0.1") {
     const std::string port = std::to_string(kFirst + next++ % kCount);
     const base::SocketAddress every = base::ResolveNumeric("0.0.0.0:" + port).value();
     const base::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (bind(fd.get(), every.get(), every.length) == 0)
-      return host + ":" + port;
+    if (bind(fd.get(), every.get(), every.length) == 0) return host + ":" + port;
   }
 }
 

@@ -26,6 +26,9 @@ struct ClientOptions {
 std::shared_ptr<::grpc::Channel> ChannelOf(const ClientOptions& options) {
   ::grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
+  // What a server's GOAWAY crosses is sent again by the library, if it has kept it: 256 KiB of a
+  // call unless told otherwise, which large_unary exceeds.
+  arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, 4 << 20);
   if (!options.authority.empty()) {
     arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, options.authority);
   }

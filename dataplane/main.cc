@@ -201,12 +201,12 @@ int Run(const ProxyOptions& options) {
                        .client = client.get(),
                        .predecessors = draining_predecessors,
                        .on_handed = [&] {
-                         base::LogInfo("handed over to the new process; draining, then ending");
                          handed = true;
                          server.Shutdown([&] {
                            host.TellLast();
                            context.stop();
                          });
+                         base::LogInfo("handed over to the new process; draining, then ending");
                        }});
   const auto begin = [&] {
     admin_server.DropAdopted();

@@ -37,4 +37,8 @@ class HotRestarts:
         old = self.running
         new = self.successor(**options)
         self.wait_takeover(new)
+        # The new one may say so before the old one has got round to draining.
+        told = getattr(old, "process", old)
+        waiting.wait_for("the old process to drain",
+                         lambda: "handed over to the new process" in told.output())
         return old, new

@@ -151,6 +151,15 @@ class HotRestartTest(restarts.HotRestarts, rig.FleetTest):
             return self.rig.ctl.state("node-1") == "synced"
         rig.wait_for(f"the controller to hear of {figures}", equal)
 
+    def wait_drains(self, *figures):
+        """As the controller has them, which may be a report behind."""
+        def equal():
+            report = rig.pick(self.rig.ctl.node("node-1"), "report")
+            self.assertEqual(tuple(int(rig.pick(report, name)) for name in
+                                   ("draining_processes", "draining_connections")), figures)
+            return True
+        rig.wait_for(f"the controller to hear that {figures} drain", equal)
+
     def draining(self):
         page = self.proxy.get("/stats")["draining_predecessors"]
         return page["processes"], page["connections"]
@@ -164,9 +173,7 @@ class HotRestartTest(restarts.HotRestarts, rig.FleetTest):
         first, _ = self.restart()
         self.wait_reported(2, 0)
         self.assertEqual(self.draining(), (1, 2))
-        report = rig.pick(self.rig.ctl.node("node-1"), "report")
-        self.assertEqual((int(rig.pick(report, "draining_processes")),
-                          int(rig.pick(report, "draining_connections"))), (1, 2))
+        self.wait_drains(1, 2)
         self.held.connections[-1].send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nheld")
         self.assertEqual(client.response().status, 200)
         self.wait_reported(1, 1)
@@ -285,6 +292,8 @@ class HotRestartTest(restarts.HotRestarts, rig.FleetTest):
 
     def test_7_what_changes_afterwards_reaches_the_new_one(self):
         old, new = self.restart()
+        # Else the change may meet the old one's stream, which the new one's is about to replace.
+        rig.wait_for("the new one at the controller", lambda: "connected to controller" in new.output())
         port = self.rig.port()
         moved = rig.service(port, [rig.route("moved", [self.up])], name="more")
         self.rig.apply(rig.document(*self.services, moved, server={"drain_timeout_secs": 20}))

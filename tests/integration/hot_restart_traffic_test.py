@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import clients  # noqa: E402
 
 MIB = 1 << 20
+CALLS = "/grpc.testing.TestService"
 RESTARTS = (2, 3, 1, 4, 2)  # Workers.
 
 
@@ -88,7 +89,7 @@ class HeldCall(traffic.Worker):
         if not self._client:
             self._client = self._connect()
             self._call = self._client.start(
-                "/grpc.testing.TestService/FullDuplexCall",
+                f"{CALLS}/FullDuplexCall",
                 [("content-type", "application/grpc"), ("te", "trailers")])
         response = self._client.responses[self._call]
         before = len(response.body)
@@ -131,7 +132,7 @@ class HotRestartTrafficTest(restarts.HotRestarts, rig.FleetTest):
         cls.file = cls.files.file("big.bin", 16 * MIB)
         cls.echo = ws_echo.EchoServer(r.port())
         routes = [
-            rig.route("calls", [interop.Server(r, "calls")], path_prefix="/grpc.testing.TestService",
+            rig.route("calls", [interop.Server(r, "calls")], path_prefix=CALLS,
                       upstream_options={"protocol": "http2"}),
             rig.route("echo", [cls.echo], path_prefix="/ws"),
             rig.route("all", [cls.files])]
@@ -194,16 +195,24 @@ class HotRestartTrafficTest(restarts.HotRestarts, rig.FleetTest):
             self.assertGreaterEqual(self.proxy.get("/stats")["draining_predecessors"]["connections"],
                                     len(held))
         for name, kind in kinds.items():
-            self.assertEqual(kind.failures, [], name)
+            self.assertEqual([f for f in kind.failures if not self.never_came(name, f)], [], name)
         # At the end of a slice h2load leaves in the middle.
-        self.assertLessEqual({(record["status"], record["failure"])
-                              for record in self.proxy.access_records()
-                              if record["path"].startswith("/h2load")},
-                             {(200, ""), (0, "client_gone")})
+        self.assertLessEqual(self.ends_of("/h2load"), {(200, ""), (0, "client_gone")})
+        self.assertEqual(self.ends_of(CALLS), {(200, "")})
         self.assertEqual(first.wait(), 0, first.tail())
         rig.wait_for("the others to end", lambda: self.proxy.get("/stats")
                      ["draining_predecessors"]["processes"] == 0)
         self.assertEqual(self.rig.ctl.state("node-1"), "synced")
+
+    @staticmethod
+    def never_came(name, failure):
+        """A call that crossed a GOAWAY was not taken, which the client is told; gRPC's library sends
+        it again once, at most. The access log shows that no call that was taken was lost."""
+        return name == "gRPC calls" and "ended with 14 (GOAWAY received)" in str(failure)
+
+    def ends_of(self, path):
+        return {(record["status"], record["failure"]) for record in self.proxy.access_records()
+                if record["path"].startswith(path)}
 
 
 if __name__ == "__main__":

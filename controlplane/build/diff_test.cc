@@ -60,6 +60,17 @@ TEST(DiffTest, OrderIsShownByWhatMoved) {
       Lines({"CHANGED route_table/web", "- routes[c]: position 3", "+ routes[c]: position 1"}));
 }
 
+TEST(DiffTest, WhatIsEqualAtBothEndsKeepsItsPositions) {
+  const std::string first = "      - {name: first, host: f.test, respond: {status: 200}}\n";
+  const std::string last = "      - {name: last, host: l.test, respond: {status: 200}}\n";
+  EXPECT_EQ(Diff(Routes(first + kA + kB + last), Routes(first + kB + kA + last)).size(), 3u);
+  EXPECT_EQ(
+      Diff(Routes(first + kA + kB + kC + last), Routes(first + kC + kA + kB + last)),
+      Lines({"CHANGED route_table/web", "- routes[c]: position 4", "+ routes[c]: position 2"}));
+  EXPECT_EQ(Diff(Routes(first + kA + last), Routes(first + last)).front(),
+            "CHANGED route_table/web");
+}
+
 TEST(DiffTest, AnotherActionTakesThePlaceOfTheFirst) {
   EXPECT_EQ(
       Diff(Routes(kA), Routes("      - {name: a, host: a.test, redirect: {scheme: https}}\n")),

@@ -272,6 +272,14 @@ TEST(DocumentTest, AuthoritiesTravelInTheUpstream) {
   EXPECT_EQ(ReferencedPaths(document), Lines({"c.key", "c.pem", "ca.pem"}));
 }
 
+TEST(DocumentTest, KeysThatNameFilesAreFoundHoweverTheyAreWritten) {
+  EXPECT_EQ(ReferencedPaths(DocumentOf(
+                WithUpstream("            tls: {\"ca\\x5fpath\": ca.pem, verify: false}\n"))),
+            Lines({"ca.pem"}));
+  EXPECT_EQ(ReferencedPaths(DocumentOf(WithUpstream("            tls: {verify: false}\n"))),
+            Lines());
+}
+
 TEST(DocumentTest, CertificatesAreReadBesideTheDocument) {
   const Pair pair = MakeSelfSigned();
   const std::string folder = testing::TempDir() + "/document_test";

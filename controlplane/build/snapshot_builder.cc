@@ -91,6 +91,18 @@ void WarnOfUnreachableRoutes(const yaml::Draft& draft, const Resolver& resolver,
   }
 }
 
+// False only where no key can name a file: most large documents are all routes, and need not be
+// read. A backslash may hide letters of a key.
+bool MayReferToFiles(const v1::Document& document) {
+  constexpr std::string_view kSigns[] = {"cert_path", "key_path", "ca_path", "ocsp_path", "\\"};
+  for (const v1::SourceFile& file : document.files()) {
+    for (const std::string_view sign : kSigns) {
+      if (file.content().find(sign) != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
 BuildResult Build(const v1::Document& document, const BuildOptions& options) {
   yaml::Problems problems(FileNames(document));
   yaml::Draft draft = yaml::ReadDraft(document, &problems);
@@ -166,22 +178,6 @@ SourceMap SourcesOf(const v1::Document& document) {
     return {};
   }
 }
-
-namespace {
-
-// False only where no key can name a file: most large documents are all routes, and need not be
-// read. A backslash may hide letters of a key.
-bool MayReferToFiles(const v1::Document& document) {
-  constexpr std::string_view kSigns[] = {"cert_path", "key_path", "ca_path", "ocsp_path", "\\"};
-  for (const v1::SourceFile& file : document.files()) {
-    for (const std::string_view sign : kSigns) {
-      if (file.content().find(sign) != std::string::npos) return true;
-    }
-  }
-  return false;
-}
-
-}  // namespace
 
 std::vector<std::string> ReferencedPaths(const v1::Document& document) {
   if (!MayReferToFiles(document)) return {};

@@ -19,12 +19,14 @@ using web::testing::Fetch;
 std::string FreeAddress(const std::string& host = "127.0.0.1") {
   constexpr int kFirst = 20'000, kCount = 10'000;
   static int next = getpid() * 97 % kCount;
-  while (true) {
+  for (int tries = 0; tries < kCount; ++tries) {
     const std::string port = std::to_string(kFirst + next++ % kCount);
     const base::SocketAddress every = base::ResolveNumeric("0.0.0.0:" + port).value();
     const base::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (bind(fd.get(), every.get(), every.length) == 0) return host + ":" + port;
   }
+  ADD_FAILURE() << "no port is free";
+  return host + ":0";
 }
 
 std::string Port(const std::string& address) {

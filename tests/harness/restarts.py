@@ -38,7 +38,6 @@ class HotRestarts:
         new = self.successor(**options)
         self.wait_takeover(new)
         # The new one may say so before the old one has got round to draining.
-        told = getattr(old, "process", old)
         waiting.wait_for("the old process to drain",
-                         lambda: "handed over to the new process" in told.output())
+                         lambda: "handed over to the new process" in old.output())
         return old, new

@@ -31,6 +31,8 @@ class RolloutTest(rig.FleetTest):
         """A port that this proxy, and only it, cannot bind."""
         port = self.rig.port()
         holder = socket.socket()
+        # An earlier user of the port may have left connections in TIME_WAIT.
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind((proxy.host, port))
         holder.listen()
         self.addCleanup(holder.close)

@@ -138,6 +138,8 @@ class WavesTest(rig.FleetTest):
     def test_a_node_that_refuses_leaves_all_as_they_are(self):
         port = self.rig.port()
         with socket.socket() as holder:
+            # An earlier user of the port may have left connections in TIME_WAIT.
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind((self.rig.proxies[3].host, port))
             holder.listen()
             with Load(self.rig.proxies, self.port) as load:

@@ -77,6 +77,23 @@ absl::StatusOr<std::vector<X509Ptr>> ParseCertificates(std::string_view pem, int
   return certificates;
 }
 
+std::string TextOf(BIO* writer) {
+  char* text = nullptr;
+  const long bytes = BIO_get_mem_data(writer, &text);  // NOLINT: OpenSSL's type.
+  return {text, static_cast<size_t>(bytes)};
+}
+
+absl::StatusOr<std::string> CertificatesIn(std::string_view pem, int count_max) {
+  ASSIGN_OR_RETURN(const std::vector<X509Ptr> certificates, ParseCertificates(pem, count_max));
+  const BioPtr writer(BIO_new(BIO_s_mem()));
+  for (const X509Ptr& certificate : certificates) {
+    if (PEM_write_bio_X509(writer.get(), certificate.get()) != 1) {
+      return absl::InternalError(TakeOpenSslReason());
+    }
+  }
+  return TextOf(writer.get());
+}
+
 // Refuses, instead of asking on the terminal.
 int NoPassword(char*, int, int, void* asked) {
   *static_cast<bool*>(asked) = true;
@@ -102,9 +119,7 @@ absl::StatusOr<KeyPtr> ParseKey(std::string_view pem) {
 std::string NameText(const X509_NAME* name) {
   const BioPtr writer(BIO_new(BIO_s_mem()));
   X509_NAME_print_ex(writer.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* text = nullptr;
-  const long bytes = BIO_get_mem_data(writer.get(), &text);  // NOLINT: OpenSSL's type.
-  return {text, static_cast<size_t>(bytes)};
+  return TextOf(writer.get());
 }
 
 std::string IpText(const ASN1_OCTET_STRING* ip) {
@@ -213,6 +228,14 @@ absl::Status CheckKey(std::string_view chain_pem, std::string_view key_pem) {
 
 absl::Status CheckCaBundle(std::string_view ca_pem) {
   return ParseCertificates(ca_pem, kCaCertificatesMax).status();
+}
+
+absl::StatusOr<std::string> ChainIn(std::string_view pem) {
+  return CertificatesIn(pem, kChainCertificatesMax);
+}
+
+absl::StatusOr<std::string> CaBundleIn(std::string_view pem) {
+  return CertificatesIn(pem, kCaCertificatesMax);
 }
 
 }  // namespace sluice::config

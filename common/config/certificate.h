@@ -31,4 +31,9 @@ absl::Status CheckKey(std::string_view chain_pem, std::string_view key_pem);
 // One certificate or more, as for verifying peers.
 absl::Status CheckCaBundle(std::string_view ca_pem);
 
+// The certificates of the text and nothing else of it: files often hold the private key, too, and
+// what is said to be public is sent and shown. As many as CheckChain and CheckCaBundle take.
+absl::StatusOr<std::string> ChainIn(std::string_view pem);
+absl::StatusOr<std::string> CaBundleIn(std::string_view pem);
+
 }  // namespace sluice::config

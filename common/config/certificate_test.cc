@@ -97,6 +97,18 @@ TEST(CertificateTest, ChainsAndBundlesHaveAnEnd) {
   EXPECT_FALSE(CheckCaBundle("nothing").ok());
 }
 
+TEST(CertificateTest, FindsTheCertificatesAndNothingElseOfTheText) {
+  const Pair one = MakeSelfSigned();
+  const Pair two = MakeSelfSigned();
+  EXPECT_EQ(*ChainIn(one.chain_pem + two.chain_pem), one.chain_pem + two.chain_pem);
+  const std::string mixed =
+      "password: secret\n" + one.key_pem + one.chain_pem + one.key_pem + two.chain_pem + "secret\n";
+  EXPECT_EQ(*ChainIn(mixed), one.chain_pem + two.chain_pem);
+  EXPECT_EQ(*CaBundleIn(mixed), one.chain_pem + two.chain_pem);
+  EXPECT_FALSE(ChainIn(one.key_pem).ok());
+  EXPECT_FALSE(CaBundleIn("").ok());
+}
+
 // Others read OpenSSL's queue after their own calls.
 TEST(CertificateTest, LeavesNoErrorInOpenSslsQueue) {
   const Pair one = MakeSelfSigned();

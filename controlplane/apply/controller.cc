@@ -21,6 +21,7 @@ std::string Text(const absl::Status& status) { return std::string(status.message
 Controller::Controller(store::VersionStore& store, publish::Hub& hub)
     : store_(store),
       hub_(hub),
+      build_options_{.private_folder = store.directory()},
       places_(store),
       runner_(store, hub, [this](const v1::Rollout& rollout, publish::SharedResources resources) {
         OnRolloutEnd(rollout, std::move(resources));
@@ -155,7 +156,7 @@ void Controller::Make(Change& change, const OnProgress& on_progress, Progress* p
 // --- Its steps.
 
 bool Controller::Build(const v1::Document& document, Change& change, Progress* progress) {
-  build::BuildResult built = build::BuildSnapshot(document);
+  build::BuildResult built = build::BuildSnapshot(document, build_options_);
   for (const v1::Problem& problem : built.problems) *progress->add_problems() = problem;
   if (!built.ok()) {
     SetOutcome(progress, Progress::INVALID, "the document has errors; nothing changed");
@@ -397,7 +398,7 @@ void Controller::Audit(const Change& change, const Progress& progress) {
 // --- Questions.
 
 v1::ValidateResponse Controller::Validate(const v1::Document& document) const {
-  const build::BuildResult built = build::BuildSnapshot(document);
+  const build::BuildResult built = build::BuildSnapshot(document, build_options_);
   v1::ValidateResponse response;
   for (const v1::Problem& problem : built.problems) *response.add_problems() = problem;
   response.set_tests_run(static_cast<uint32_t>(built.tests_run));
@@ -414,7 +415,7 @@ absl::StatusOr<v1::DiffResponse> Controller::Diff(const v1::DiffRequest& request
     return std::make_shared<const snapshot::Resources>(std::move(resources));
   };
   if (request.document().files_size() > 0) {
-    build::BuildResult built = build::BuildSnapshot(request.document());
+    build::BuildResult built = build::BuildSnapshot(request.document(), build_options_);
     for (const v1::Problem& problem : built.problems) *response.add_problems() = problem;
     if (!built.ok()) return response;
     to = std::make_shared<const snapshot::Resources>(std::move(built.resources));

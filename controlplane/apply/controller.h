@@ -127,6 +127,7 @@ class Controller {
 
   store::VersionStore& store_;
   publish::Hub& hub_;
+  const build::BuildOptions build_options_;
   ChangeQueue queue_{kWaitingMax};
   mutable SourcePlaces places_;
 

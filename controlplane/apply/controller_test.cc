@@ -1,5 +1,6 @@
 #include "controlplane/apply/controller.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -58,6 +59,22 @@ TEST(ControllerTest, ADocumentWithErrorsIsInvalidAndLeavesTheLastGoodOne) {
   EXPECT_EQ(bad.problems(0).file(), "web.yaml");
   EXPECT_EQ(setup.controller().Status("").version().revision(), 1u);
   EXPECT_EQ(setup.controller().counters().invalid, 1u);
+}
+
+TEST(ControllerTest, DocumentsReadNothingFromTheStoresFolder) {
+  ControllerSetup setup;
+  const std::string tls = fmt::format(
+      "    tls: {{cert_path: '{0}/a.pem', key_path: '{0}/a.pem'}}\n", setup.store().directory());
+  const v1::Document document =
+      DocumentOf("services:\n  - name: web\n    bind_address: '127.0.0.1:443'\n" + tls +
+                 "    routes: [{name: all, respond: {status: 200}}]\n");
+  const auto refused = ::testing::Contains(
+      ::testing::Property(&v1::Problem::message, HasSubstr("the controller's own folder")));
+  EXPECT_THAT(setup.Apply(document, ControllerSetup::FromApi()).problems(), refused);
+  EXPECT_THAT(setup.controller().Validate(document).problems(), refused);
+  v1::DiffRequest diff;
+  *diff.mutable_document() = document;
+  EXPECT_THAT(setup.controller().Diff(diff)->problems(), refused);
 }
 
 TEST(ControllerTest, ATentativeDocumentWithErrorsLeavesNoTrace) {

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
 #include <utility>
 
 #include "common/base/file.h"
@@ -38,6 +42,18 @@ std::string OnDisk(const v1::Document& document, const std::string& path) {
   return slash == std::string::npos ? path : file.substr(0, slash + 1) + path;
 }
 
+bool IsWithin(const std::string& path, const std::string& folder) {
+  if (folder.empty()) return false;
+  std::error_code error;
+  const auto inner = std::filesystem::weakly_canonical(path, error);
+  if (error) return true;  // What cannot be followed is not read either.
+  const auto outer = std::filesystem::weakly_canonical(std::filesystem::path(folder) / "", error);
+  if (error) return true;
+  const auto [end, ignored] = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+  // A folder that ends in a slash has an empty last part.
+  return end == outer.end() || (end->empty() && std::next(end) == outer.end());
+}
+
 }  // namespace
 
 ReferencedFiles::ReferencedFiles(const v1::Document& document, const BuildOptions& options,
@@ -50,7 +66,11 @@ ReferencedFiles::ReferencedFiles(const v1::Document& document, const BuildOption
 
 absl::StatusOr<std::string> ReferencedFiles::Load(const std::string& path) const {
   if (!options_.read_disk) return absl::NotFoundError("it was not sent along with the document");
-  return base::ReadFile(OnDisk(document_, path), config::kPemBytesMax);
+  const std::string on_disk = OnDisk(document_, path);
+  if (IsWithin(on_disk, options_.private_folder)) {
+    return absl::PermissionDeniedError("it lies in the controller's own folder");
+  }
+  return base::ReadFile(on_disk, config::kPemBytesMax);
 }
 
 const std::string* ReferencedFiles::Read(const Mention& mention) {
@@ -72,9 +92,11 @@ std::vector<v1::Certificate> ReferencedFiles::ReadCertificates(const yaml::Draft
     const std::string* chain = Read(files.certificate);
     const std::string* key = Read(files.key);
     if (chain == nullptr || key == nullptr) continue;
-    if (const absl::Status status = config::CheckChain(*chain); !status.ok()) {
-      problems_->Error(files.certificate.place, files.certificate.path,
-                       fmt::format("{}: {}", Quoted(files.certificate.text), Text(status)));
+    auto certificates_only = config::ChainIn(*chain);
+    if (!certificates_only.ok()) {
+      problems_->Error(
+          files.certificate.place, files.certificate.path,
+          fmt::format("{}: {}", Quoted(files.certificate.text), Text(certificates_only.status())));
       continue;
     }
     if (const absl::Status status = config::CheckKey(*chain, *key); !status.ok()) {
@@ -84,7 +106,7 @@ std::vector<v1::Certificate> ReferencedFiles::ReadCertificates(const yaml::Draft
     }
     v1::Certificate& certificate = certificates.emplace_back();
     certificate.set_name(files.certificate.text);
-    certificate.set_chain_pem(*chain);
+    certificate.set_chain_pem(*std::move(certificates_only));
     certificate.set_key_pem(*key);
     CheckExpiry(certificate, files.certificate);
     if (files.ocsp) ReadOcsp(*files.ocsp, &certificate);
@@ -141,19 +163,21 @@ void ReferencedFiles::ReadOcsp(const Mention& mention, v1::Certificate* certific
 const std::string* ReferencedFiles::ReadAuthority(const Mention& mention) {
   const std::string* pem = Read(mention);
   if (pem == nullptr) return nullptr;
-  const auto [known, inserted] = authorities_.emplace(mention.text, false);
+  const auto [known, inserted] = authorities_.emplace(mention.text, std::nullopt);
   if (inserted) {
-    const absl::Status status = config::CheckCaBundle(*pem);
-    known->second = status.ok();
-    if (!status.ok()) {
-      problems_->Error(mention.place, mention.path,
-                       fmt::format("{}: {}", Quoted(mention.text), Text(status)));
+    auto certificates_only = config::CaBundleIn(*pem);
+    if (certificates_only.ok()) {
+      known->second = *std::move(certificates_only);
+    } else {
+      problems_->Error(
+          mention.place, mention.path,
+          fmt::format("{}: {}", Quoted(mention.text), Text(certificates_only.status())));
     }
   }
   if (!known->second) return nullptr;
   const bool fitted = authority_bytes_ <= kAuthorityBytesMax;
-  authority_bytes_ += pem->size();
-  if (authority_bytes_ <= kAuthorityBytesMax) return pem;
+  authority_bytes_ += known->second->size();
+  if (authority_bytes_ <= kAuthorityBytesMax) return &*known->second;
   if (fitted) {
     problems_->Error(mention.place, mention.path,
                      "the authorities of all services and upstreams together exceed 32 MiB; name "

@@ -33,7 +33,7 @@ class ReferencedFiles {
   void CheckExpiry(const v1::Certificate& certificate, const yaml::Mention& mention);
   // Fills `ocsp_der`.
   void ReadOcsp(const yaml::Mention& mention, v1::Certificate* certificate);
-  // The content of a file of authorities; null after an error.
+  // The certificates in a file of authorities; null after an error.
   const std::string* ReadAuthority(const yaml::Mention& mention);
 
   const v1::Document& document_;
@@ -41,8 +41,8 @@ class ReferencedFiles {
   yaml::Problems* const problems_;
   std::unordered_map<std::string, const std::string*> sent_along_;
   std::unordered_map<std::string, absl::StatusOr<std::string>> loaded_;
-  // Thousands of upstreams may share one bundle. False: it is no good, which was said.
-  std::unordered_map<std::string, bool> authorities_;
+  // Thousands of upstreams may share one bundle. Nothing: it is no good, which was said.
+  std::unordered_map<std::string, std::optional<std::string>> authorities_;
   size_t authority_bytes_ = 0;
 };
 

@@ -30,7 +30,10 @@ struct BuildResult {
 
 struct BuildOptions {
   bool read_disk = true;  // Else only `document.referenced` is there.
-  int64_t now_unix = 0;   // What certificates' expiry is judged by; 0: the clock.
+  // Nothing in it is read, whatever the document names: its writers may do less than who runs the
+  // controller. Empty: no folder.
+  std::string private_folder;
+  int64_t now_unix = 0;  // What certificates' expiry is judged by; 0: the clock.
 };
 
 // Reads, fills defaults, resolves references, validates, runs the document's `tests:`. Certificates

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "common/config/testing_ocsp.h"
 #include "controlplane/build/testing_documents.h"
 #include "sluice/v1/certificate.pb.h"
@@ -77,6 +79,51 @@ TEST(ClientAuthDocumentTest, IsRequiredUnlessItSaysOptional) {
   EXPECT_EQ(auth("").mode(), v1::ClientAuth::REQUIRED);
   EXPECT_EQ(auth(", mode: required").mode(), v1::ClientAuth::REQUIRED);
   EXPECT_EQ(auth(", mode: optional").mode(), v1::ClientAuth::OPTIONAL);
+}
+
+// One file with certificate and key is common, and so is naming the wrong one.
+TEST(TlsDocumentTest, OnlyTheKeysOwnFieldHasTheKey) {
+  const std::string combined = Site().chain_pem + Site().key_pem;
+  v1::Document document =
+      DocumentOf(WithService("    tls:\n      cert_path: a.pem\n      key_path: a.pem\n"
+                             "      client_auth: {ca_path: a.pem}\n"));
+  SendAlong("a.pem", combined, &document);
+  const BuildResult result = Build(document);
+  ASSERT_THAT(LinesOf(result), ElementsAre());
+  const auto certificate =
+      Get<v1::Certificate>(result.resources, v1::RESOURCE_KIND_CERTIFICATE, "a.pem");
+  EXPECT_EQ(certificate.chain_pem(), Site().chain_pem);
+  EXPECT_THAT(certificate.key_pem(), HasSubstr("PRIVATE KEY"));
+  for (const auto& resource : result.resources) {
+    if (resource->kind() == v1::RESOURCE_KIND_CERTIFICATE) continue;
+    EXPECT_THAT(resource->body(), testing::Not(HasSubstr("PRIVATE KEY"))) << resource->name();
+  }
+}
+
+// Who may write documents may not for that read what the controller keeps to itself.
+TEST(TlsDocumentTest, NothingIsReadFromThePrivateFolder) {
+  const std::string folder =
+      std::filesystem::canonical(testing::TempDir()).string() + "/private-folder";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder + "/own/deep");
+  const std::string secret = folder + "/own/deep/a.pem";
+  ASSERT_TRUE(base::WriteFileAtomically(secret, Site().chain_pem + Site().key_pem, 0600).ok());
+  std::filesystem::create_symlink(folder + "/own", folder + "/link");
+  const auto problems = [&](const std::string& path, const std::string& private_folder) {
+    const v1::Document document = DocumentOf(WithService(
+        fmt::format("    tls:\n      cert_path: '{0}'\n      key_path: '{0}'\n", path)));
+    return LinesOf(BuildSnapshot(document, {.private_folder = private_folder, .now_unix = kNow}));
+  };
+  EXPECT_THAT(problems(secret, ""), ElementsAre());
+  EXPECT_THAT(problems(secret, folder + "/own/deep/a"), ElementsAre());  // A name that begins so.
+  for (const std::string& path : {secret, folder + "/own/./deep/../deep/a.pem",
+                                  folder + "/link/deep/a.pem", "/proc/self/root" + secret}) {
+    for (const std::string& own : {folder + "/own", folder + "/own/", folder + "/link"}) {
+      EXPECT_THAT(problems(path, own), testing::Contains(HasSubstr("the controller's own folder")))
+          << path << " in " << own;
+    }
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(ClientAuthDocumentTest, TellsWhatIsWrongWhereItStands) {

@@ -85,12 +85,12 @@ absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::stri
         "--data-dir",
         directory));
   }
-  const std::string path = directory + "/sluice.db";
+  const std::string path = PathIn(directory);
   RETURN_IF_ERROR(OpenPrivate(path).status());  // SQLite gives its other files the same mode.
   absl::StatusOr<Database> database = Database::Open(path);
   if (!database.ok()) return WithRemedy(path, database.status());
   std::unique_ptr<VersionStore> store(
-      new VersionStore(path, std::move(lock), *std::move(database)));
+      new VersionStore(directory, std::move(lock), *std::move(database)));
   if (const absl::Status status = store->Initialise(); !status.ok()) {
     return WithRemedy(path, status);
   }

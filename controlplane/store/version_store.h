@@ -56,6 +56,7 @@ class VersionStore {
 
   // Given at the first start and never changed: tells versions of one store from another's.
   uint64_t epoch() const { return epoch_; }
+  const std::string& directory() const { return directory_; }
 
   // Adds a version with the next revision; `version->version` is filled but for the root, which
   // must be set. Of the document its files are kept; what is sent along with them (keys) is in the
@@ -101,8 +102,12 @@ class VersionStore {
   int64_t FileBytes() const;
 
  private:
-  VersionStore(std::string path, base::UniqueFd lock, Database database)
-      : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
+  VersionStore(const std::string& directory, base::UniqueFd lock, Database database)
+      : directory_(directory),
+        path_(PathIn(directory)),
+        lock_(std::move(lock)),
+        database_(std::move(database)) {}
+  static std::string PathIn(const std::string& directory) { return directory + "/sluice.db"; }
   absl::Status Initialise();
   absl::Status AddFiles(int64_t revision, const v1::Document& document);
   absl::StatusOr<std::vector<int64_t>> AddResources(const snapshot::Resources& resources);
@@ -111,6 +116,7 @@ class VersionStore {
   absl::StatusOr<std::vector<StoredVersion>> Select(std::string_view condition, int64_t argument,
                                                     int limit) const;
 
+  const std::string directory_;
   const std::string path_;
   const base::UniqueFd lock_;
   mutable std::mutex mutex_;  // Guards database_.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "common/base/status_macros.h"
 
@@ -15,13 +16,15 @@ using google::protobuf::io::CodedInputStream;
 using google::protobuf::io::CodedOutputStream;
 
 constexpr size_t kVarint32BytesMax = 5;
+constexpr size_t kKeptBytesLeast = 1024;  // Less is not worth it.
 
 // Cuts what is appended into chunks of at most kChunkBytesMax.
 class ChunkWriter {
  public:
   ChunkWriter(const std::string& root, EncodedDelta* delta) : root_(root), delta_(delta) {}
 
-  void Append(const v1::Resource& resource) {
+  // A v1::Resource or v1::ResourceDelta.
+  void Append(const google::protobuf::MessageLite& resource) {
     std::string bytes(kVarint32BytesMax, '\0');
     auto* const begin = reinterpret_cast<uint8_t*>(bytes.data());
     const auto size = static_cast<uint32_t>(resource.ByteSizeLong());
@@ -53,17 +56,42 @@ std::string Label(const v1::Resource& resource) {
   return fmt::format("{} '{}'", KindName(resource.kind()), resource.name());
 }
 
-v1::Resource KeyOf(const v1::ResourceId& id) {
+v1::Resource KeyOf(v1::ResourceKind kind, const std::string& name) {
   v1::Resource key;
-  key.set_kind(id.kind());
-  key.set_name(id.name());
+  key.set_kind(kind);
+  key.set_name(name);
   return key;
+}
+
+// The bytes that both begin with, and of what is left those that both end with.
+std::pair<size_t, size_t> CommonEnds(std::string_view a, std::string_view b) {
+  const size_t most = std::min(a.size(), b.size());
+  const auto first = std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(most), b.begin());
+  const auto first_bytes = static_cast<size_t>(first.first - a.begin());
+  const auto left = static_cast<ptrdiff_t>(most - first_bytes);
+  const auto last = std::mismatch(a.rbegin(), a.rbegin() + left, b.rbegin());
+  return {first_bytes, static_cast<size_t>(last.first - a.rbegin())};
+}
+
+// Empty (no kind) where it would not save half of what the resource takes.
+v1::ResourceDelta DeltaOf(const v1::Resource& before, const v1::Resource& resource) {
+  v1::ResourceDelta delta;
+  const auto [first_bytes, last_bytes] = CommonEnds(before.body(), resource.body());
+  const size_t kept_bytes = first_bytes + last_bytes;
+  if (kept_bytes < kKeptBytesLeast || kept_bytes < resource.body().size() / 2) return delta;
+  delta.set_kind(resource.kind());
+  delta.set_name(resource.name());
+  delta.set_body(resource.body().substr(first_bytes, resource.body().size() - kept_bytes));
+  delta.set_sha256(resource.sha256());
+  delta.set_kept_first_bytes(first_bytes);
+  delta.set_kept_last_bytes(last_bytes);
+  return delta;
 }
 
 }  // namespace
 
-EncodedDelta EncodeDelta(const Resources* base, const Resources& target,
-                         const v1::Version& version) {
+EncodedDelta EncodeDelta(const Resources* base, const Resources& target, const v1::Version& version,
+                         ChangedAs changed_as) {
   EncodedDelta delta;
   *delta.offer.mutable_version() = version;
   if (base != nullptr) delta.offer.set_base_root(RootOf(*base));
@@ -81,9 +109,15 @@ EncodedDelta EncodeDelta(const Resources* base, const Resources& target,
   for (const auto& resource : target) {
     while (before != old.end() && ComesBefore(**before, *resource)) remove_one();
     const bool known = before != old.end() && !ComesBefore(*resource, **before);
-    const bool same = known && (*before)->sha256() == resource->sha256();
-    if (known) ++before;
-    if (!same) writer.Append(*resource);
+    const v1::Resource* const older = known ? (before++)->get() : nullptr;
+    if (older != nullptr && older->sha256() == resource->sha256()) continue;
+    v1::ResourceDelta change;
+    if (older != nullptr && changed_as == ChangedAs::kDelta) change = DeltaOf(*older, *resource);
+    if (change.kind() == v1::RESOURCE_KIND_UNSPECIFIED) {
+      writer.Append(*resource);
+    } else {
+      writer.Append(change);
+    }
   }
   while (before != old.end()) remove_one();
   return delta;
@@ -154,11 +188,17 @@ absl::Status DeltaDecoder::TakeResource(const char* bytes, size_t size) {
   if (received_.size() == kResourcesMax) {
     return absl::ResourceExhaustedError(fmt::format("more than {} resources", kResourcesMax));
   }
-  auto resource = std::make_shared<v1::Resource>();
+  v1::ResourceDelta delta;
   if (size > std::numeric_limits<int>::max() ||
-      !resource->ParseFromArray(bytes, static_cast<int>(size))) {
+      !delta.ParseFromArray(bytes, static_cast<int>(size))) {
     return absl::InvalidArgumentError("a resource is malformed");
   }
+  RETURN_IF_ERROR(CompleteBody(&delta));
+  auto resource = std::make_shared<v1::Resource>();
+  resource->set_kind(delta.kind());
+  resource->set_name(std::move(*delta.mutable_name()));
+  resource->set_body(std::move(*delta.mutable_body()));
+  resource->set_sha256(std::move(*delta.mutable_sha256()));
   if (resource->kind() == v1::RESOURCE_KIND_UNSPECIFIED) {
     return absl::InvalidArgumentError(fmt::format("resource '{}' has no kind", resource->name()));
   }
@@ -168,6 +208,38 @@ absl::Status DeltaDecoder::TakeResource(const char* bytes, size_t size) {
         fmt::format("{} does not have the hash it claims", Label(*resource)));
   }
   received_.push_back(std::move(resource));
+  return absl::OkStatus();
+}
+
+const v1::Resource* DeltaDecoder::FindInBase(v1::ResourceKind kind, const std::string& name) const {
+  const v1::Resource key = KeyOf(kind, name);
+  const auto found = std::lower_bound(base_.begin(), base_.end(), key,
+                                      [](const auto& resource, const v1::Resource& wanted) {
+                                        return ComesBefore(*resource, wanted);
+                                      });
+  return found == base_.end() || ComesBefore(key, **found) ? nullptr : found->get();
+}
+
+// What results is held to its hash like any other, so a base that differs shows.
+absl::Status DeltaDecoder::CompleteBody(v1::ResourceDelta* delta) {
+  const uint64_t first = delta->kept_first_bytes(), last = delta->kept_last_bytes();
+  if (first == 0 && last == 0) return absl::OkStatus();
+  const v1::Resource* const before = FindInBase(delta->kind(), delta->name());
+  if (before == nullptr || first > before->body().size() || last > before->body().size() - first) {
+    return absl::DataLossError(fmt::format("the offer keeps parts of {} '{}' that are not there",
+                                           KindName(delta->kind()), delta->name()));
+  }
+  // The same large resource kept again and again would fill our memory from few bytes.
+  bytes_kept_ += first + last;
+  if (bytes_kept_ > bytes_max_) {
+    return absl::ResourceExhaustedError(
+        fmt::format("the offer keeps more than the {} bytes allowed", bytes_max_));
+  }
+  const std::string_view body = before->body();
+  std::string whole;
+  whole.reserve(first + delta->body().size() + last);
+  whole.append(body.substr(0, first)).append(delta->body()).append(body.substr(body.size() - last));
+  delta->set_body(std::move(whole));
   return absl::OkStatus();
 }
 
@@ -211,7 +283,7 @@ absl::StatusOr<Resources> DeltaDecoder::Rebuild() {
 absl::Status DeltaDecoder::RemoveFromBase() {
   std::vector<bool> gone(base_.size());
   for (const v1::ResourceId& id : offer_.removed()) {
-    const v1::Resource key = KeyOf(id);
+    const v1::Resource key = KeyOf(id.kind(), id.name());
     const auto found = std::lower_bound(base_.begin(), base_.end(), key,
                                         [](const auto& resource, const v1::Resource& wanted) {
                                           return ComesBefore(*resource, wanted);

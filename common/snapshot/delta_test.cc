@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "common/base/random.h"
 
@@ -306,6 +307,101 @@ Resources RandomSnapshot(base::Random* random) {
   return Sorted(resources);
 }
 
+// A stream of one v1::ResourceDelta for what has `before` in the base.
+EncodedDelta ChangeOf(const Resources& base, const Resources& target, v1::ResourceDelta change) {
+  EncodedDelta delta = Encode(&base, target);
+  const std::string bytes = change.SerializeAsString();
+  EXPECT_LT(bytes.size(), 128u);  // Its length is one byte.
+  delta.chunks.resize(1);
+  delta.chunks[0].set_root(RootOf(target));
+  delta.chunks[0].set_data(static_cast<char>(bytes.size()) + bytes);
+  delta.offer.set_bytes(delta.chunks[0].data().size());
+  return delta;
+}
+
+v1::ResourceDelta Change(const Resources& target, const std::string& body, uint64_t first,
+                         uint64_t last) {
+  v1::ResourceDelta change;
+  change.set_kind(target[0]->kind());
+  change.set_name(target[0]->name());
+  change.set_body(body);
+  change.set_sha256(target[0]->sha256());
+  change.set_kept_first_bytes(first);
+  change.set_kept_last_bytes(last);
+  return change;
+}
+
+TEST(DeltaTest, OneChangeInALargeResourceCostsWhatItTakes) {
+  std::string body;
+  for (int i = 0; i < 20'000; ++i) body += "route " + std::to_string(i) + ";";
+  const Resources base = Clusters({{"a", body}, {"b", "2"}});
+  for (const auto& [at, count, with] :
+       std::vector<std::tuple<size_t, size_t, std::string>>{{100'000, 5, "changed"},
+                                                            {100'000, 0, "put in"},
+                                                            {100'000, 50, ""},
+                                                            {0, 3, "at the beginning"},
+                                                            {body.size(), 0, "at the end"},
+                                                            {0, 0, "twice twice twice"}}) {
+    std::string changed = body;
+    changed.replace(at, count, with);
+    const Resources target = Clusters({{"a", changed}, {"b", "2"}});
+    const EncodedDelta delta = EncodeDelta(&base, target, VersionOf(target), ChangedAs::kDelta);
+    EXPECT_LT(delta.offer.bytes(), 200u) << with;
+    const auto rebuilt = Decode(delta, base);
+    ASSERT_TRUE(rebuilt.ok()) << rebuilt.status();
+    EXPECT_EQ((*rebuilt)[0]->body(), changed);
+  }
+}
+
+TEST(DeltaTest, WhatKeepsLittleIsSentWhole) {
+  const Resources base = Clusters({{"a", std::string(2000, 'x')}, {"b", "short"}});
+  const Resources target =
+      Clusters({{"a", std::string(900, 'x') + std::string(1500, 'y')}, {"b", "shore"}});
+  const EncodedDelta delta = EncodeDelta(&base, target, VersionOf(target), ChangedAs::kDelta);
+  EXPECT_EQ(delta.offer.bytes(), Encode(&base, target).offer.bytes());
+  EXPECT_TRUE(Decode(delta, base).ok());
+}
+
+TEST(DeltaDecoderTest, AChangeOfWhatIsNotThereIsDataLoss) {
+  const std::string body(5000, 'x');
+  const Resources base = Clusters({{"a", body}});
+  const Resources target = Clusters({{"a", body + "y"}});
+  const auto code = [&](const v1::ResourceDelta& change, const Resources& with) {
+    return CodeOf(ChangeOf(with, target, change), with);
+  };
+  EXPECT_EQ(code(Change(target, "y", 5000, 0), base), absl::StatusCode::kOk);
+  EXPECT_EQ(code(Change(target, "y", 4000, 0), base), absl::StatusCode::kDataLoss) << "hash";
+  EXPECT_EQ(code(Change(target, "y", 5001, 0), base), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code(Change(target, "y", 2501, 2500), base), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code(Change(target, "y", UINT64_MAX, 1), base), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code(Change(target, "y", 1, UINT64_MAX), base), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code(Change(target, "y", 5000, 0), Clusters({{"b", body}})),
+            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code(Change(target, "y", 5000, 0), {}), absl::StatusCode::kDataLoss);
+}
+
+// Each is a few bytes on the wire and 60,000 in memory.
+TEST(DeltaDecoderTest, KeepingTheSameAgainAndAgainIsRefused) {
+  const std::string body(60'000, 'x');
+  const Resources base = Clusters({{"a", body}});
+  const Resources target = Clusters({{"a", body + "y"}});
+  EncodedDelta delta = ChangeOf(base, target, Change(target, "y", 60'000, 0));
+  const std::string once = delta.chunks[0].data();
+  for (int i = 0; i < 20; ++i) delta.chunks[0].mutable_data()->append(once);
+  delta.offer.set_bytes(delta.chunks[0].data().size());
+  EXPECT_EQ(CodeOf(delta, base, 1'000'000), absl::StatusCode::kResourceExhausted);
+}
+
+// A decoder of the release before takes a change for a whole resource, and asks for everything.
+TEST(DeltaTest, AnOlderDecoderWouldNotTakeAChangeForTheResource) {
+  const std::string body(5000, 'x');
+  const Resources base = Clusters({{"a", body}});
+  const Resources target = Clusters({{"a", body + "y"}});
+  v1::Resource read;
+  ASSERT_TRUE(read.ParseFromString(Change(target, "y", 5000, 0).SerializeAsString()));
+  EXPECT_NE(read.sha256(), ResourceHash(read.kind(), read.name(), read.body()));
+}
+
 TEST(DeltaTest, RandomSnapshotsSurviveTheRoundTrip) {
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     base::Random random(seed);
@@ -313,11 +409,15 @@ TEST(DeltaTest, RandomSnapshotsSurviveTheRoundTrip) {
     const Resources target = RandomSnapshot(&random);
     const auto from_base = Decode(Encode(&base, target), base);
     ASSERT_TRUE(from_base.ok()) << "seed " << seed << ": " << from_base.status();
+    const auto by_changes =
+        Decode(EncodeDelta(&base, target, VersionOf(target), ChangedAs::kDelta), base);
+    ASSERT_TRUE(by_changes.ok()) << "seed " << seed << ": " << by_changes.status();
     const auto from_nothing = Decode(Encode(nullptr, target), {});
     ASSERT_TRUE(from_nothing.ok()) << "seed " << seed << ": " << from_nothing.status();
     ASSERT_EQ(from_base->size(), target.size());
     for (size_t i = 0; i < target.size(); ++i) {
       ASSERT_EQ((*from_base)[i]->body(), target[i]->body()) << "seed " << seed;
+      ASSERT_EQ((*by_changes)[i]->body(), target[i]->body()) << "seed " << seed;
       ASSERT_EQ((*from_nothing)[i]->name(), target[i]->name()) << "seed " << seed;
     }
   }

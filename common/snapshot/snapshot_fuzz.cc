@@ -36,11 +36,13 @@ enum Flags : uint8_t {
 };
 
 Resources MakeBase() {
+  v1::ResourceId content;
+  content.set_name("what a change may keep parts of");
   Resources base;
   for (const char* name : {"a", "b", "c"}) {
-    base.push_back(MakeResource(v1::RESOURCE_KIND_CLUSTER, name, v1::ResourceId()));
+    base.push_back(MakeResource(v1::RESOURCE_KIND_CLUSTER, name, content));
   }
-  base.push_back(MakeResource(v1::RESOURCE_KIND_CERTIFICATE, "a", v1::ResourceId()));
+  base.push_back(MakeResource(v1::RESOURCE_KIND_CERTIFICATE, "a", content));
   return base;
 }
 
@@ -49,19 +51,35 @@ void AppendVarint(size_t value, std::string* out) {
   *out += static_cast<char>(value);
 }
 
-// Takes the stream as resources with one-byte lengths and gives each the hash it should have;
-// leaves what does not look like one as it is. Notes them in `resources`.
-std::string WithRightHashes(std::string_view stream, Resources* resources) {
+// What a change comes to, as plainly as can be; one that keeps what is not there stays as it is.
+std::string BodyOf(const v1::ResourceDelta& change, const Resources& base) {
+  const uint64_t first = change.kept_first_bytes(), last = change.kept_last_bytes();
+  for (const auto& before : base) {
+    if (before->kind() != change.kind() || before->name() != change.name()) continue;
+    const size_t size = before->body().size();
+    if (first > size || last > size - first) break;
+    return before->body().substr(0, first) + change.body() + before->body().substr(size - last);
+  }
+  return change.body();
+}
+
+// Takes the stream as resources and changes with one-byte lengths and gives each the hash it should
+// have; leaves what does not look like one as it is. Notes what they come to in `resources`.
+std::string WithRightHashes(std::string_view stream, const Resources& base, Resources* resources) {
   std::string fixed;
   while (!stream.empty()) {
     const auto size = static_cast<uint8_t>(stream[0]);
-    auto resource = std::make_shared<v1::Resource>();
-    if (size >= 0x80 || size >= stream.size() ||
-        !resource->ParseFromArray(stream.data() + 1, size)) {
+    v1::ResourceDelta change;
+    if (size >= 0x80 || size >= stream.size() || !change.ParseFromArray(stream.data() + 1, size)) {
       return fixed.append(stream);
     }
+    auto resource = std::make_shared<v1::Resource>();
+    resource->set_kind(change.kind());
+    resource->set_name(change.name());
+    resource->set_body(BodyOf(change, base));
     resource->set_sha256(ResourceHash(resource->kind(), resource->name(), resource->body()));
-    const std::string bytes = resource->SerializeAsString();
+    change.set_sha256(resource->sha256());
+    const std::string bytes = change.SerializeAsString();
     AppendVarint(bytes.size(), &fixed);
     fixed += bytes;
     resources->push_back(std::move(resource));
@@ -124,7 +142,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!offer.ParseFromArray(rest.data(), static_cast<int>(offer_bytes))) return 0;
   std::string stream(rest.substr(offer_bytes));
   Resources received;
-  if (flags & kFixHashes) stream = WithRightHashes(stream, &received);
+  if (flags & kFixHashes) stream = WithRightHashes(stream, base, &received);
   if (flags & kFixAnnouncedBytes) offer.set_bytes(stream.size());
   if (flags & kFixBaseRoot) offer.set_base_root(RootOf(base));
   if (flags & kFixRoot) offer.mutable_version()->set_root(ExpectedRoot(offer, base, received));

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/snapshot/delta.h"
 #include "common/snapshot/snapshot.h"
 #include "controlplane/publish/message.h"
 
@@ -25,6 +26,9 @@ struct EncodedOffer {
   uint64_t bytes = 0;  // Of all of them.
 };
 
+// The form of changes that a proxy takes, by what it said of itself.
+snapshot::ChangedAs ChangedAsFor(const v1::Hello& hello);
+
 class DeltaCache {
  public:
   static constexpr size_t kDeltasMax = 16;
@@ -37,10 +41,10 @@ class DeltaCache {
   // Remembers what a root stands for.
   void Know(const std::string& root, SharedResources resources);
 
-  // What takes a node from `base_root` (empty: from nothing) to the version. Valid until the next
-  // call.
+  // What takes a node from `base_root` (empty: from nothing) to the version, in a form it takes.
+  // Valid until the next call.
   const EncodedOffer& Find(const std::string& base_root, const v1::Version& version,
-                           const SharedResources& target);
+                           const SharedResources& target, snapshot::ChangedAs changed_as);
 
   uint64_t encoded_count() const { return encoded_count_; }
 
@@ -50,6 +54,7 @@ class DeltaCache {
   struct Delta {
     std::string base_root;
     v1::Version version;
+    snapshot::ChangedAs changed_as;
     EncodedOffer offer;
   };
   const Load load_;

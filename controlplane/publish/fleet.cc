@@ -147,7 +147,8 @@ void Fleet::OnDisconnect(uint64_t stream, const std::string& note, int64_t now_m
 
 void Fleet::Offer(ProxyNode& node, const v1::Version& version, const SharedResources& resources,
                   bool dry_run, int64_t now_ms) {
-  const EncodedOffer& offer = deltas_.Find(node.base_root, version, resources);
+  const EncodedOffer& offer =
+      deltas_.Find(node.base_root, version, resources, ChangedAsFor(node.hello));
   for (const SharedMessage& message : offer.messages) send_(node.stream, message);
   send_(node.stream, PrepareMessage(version.root(), dry_run));
   node.bytes_sent += offer.bytes;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "common/snapshot/delta.h"
 #include "common/snapshot/snapshot.h"
 #include "controlplane/publish/rollout.h"
 #include "sluice/v1/cluster.pb.h"
@@ -22,6 +23,12 @@ inline SharedResources ResourcesOf(const std::string& word, int clusters = 3) {
   return std::make_shared<const snapshot::Resources>(std::move(resources));
 }
 
+// A word that makes a resource large enough that what changed of it is sent alone.
+inline constexpr size_t kLongWordBytes = 1500;
+inline std::string LongWord(const std::string& word) {
+  return std::string(kLongWordBytes, 'x') + word;
+}
+
 inline v1::Version VersionOf(uint64_t revision, const snapshot::Resources& resources) {
   v1::Version version;
   version.set_epoch(1);
@@ -38,12 +45,13 @@ inline RolloutRequest RequestOf(uint64_t revision, const std::string& word) {
 }
 
 inline v1::Hello HelloOf(const std::string& node_id, const std::string& boot_id,
-                         const v1::Version& current = {}) {
+                         const v1::Version& current = {}, bool takes_deltas = false) {
   v1::Hello hello;
   hello.set_node_id(node_id);
   hello.set_boot_id(boot_id);
   hello.set_protocol_version(1);
   *hello.mutable_current() = current;
+  if (takes_deltas) hello.add_features(std::string(snapshot::kResourceDeltaFeature));
   return hello;
 }
 

@@ -1,6 +1,7 @@
 // Hundreds of nodes, a clock that is moved by hand, and rollouts one after the other while nodes
-// are lost, slow, lying, flapping and crashing, and the controller dies at any step. The real
-// fleet, protocol and waves; of the nodes only what the protocol sees.
+// are lost, slow, lying, flapping and crashing, some of them of the release before, and the
+// controller dies at any step. The real fleet, protocol, encoding and waves; of the nodes only what
+// the protocol sees.
 //
 // SLUICE_SEED=N replays one seed.
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include <unordered_map>
 
 #include "common/base/random.h"
+#include "common/snapshot/delta.h"
 #include "controlplane/publish/fleet.h"
 #include "controlplane/publish/testing_resources.h"
 #include "controlplane/rollout/waves.h"
@@ -29,6 +31,7 @@ constexpr int64_t kStepMs = 500;
 constexpr int64_t kReportMs = 1000;
 constexpr int kSteps = 240;         // Two minutes of misbehaviour.
 constexpr uint64_t kRequests = 10;  // Served by each node in a step.
+constexpr uint64_t kSnapshotBytesMax = 1 << 20;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kSeeds = 200;
 #else
@@ -45,12 +48,17 @@ struct Node {
   int boot = 1;
   uint64_t stream = 0;
   v1::Version version;
-  std::string prepared;
+  snapshot::Resources resources;  // Of the version.
+  v1::Offer offer;
+  std::optional<snapshot::DeltaDecoder> decoder;  // While chunks of the offer are awaited.
+  std::string prepared_root;
+  snapshot::Resources prepared;
   publish::Traffic counters;
   std::deque<SharedMessage> inbox;
   int64_t silent_until_ms = 0;
-  bool slow = false;  // Reads every third step only.
-  bool liar = false;  // Says it is effective, and serves on what it had; its reports tell.
+  bool slow = false;          // Reads every third step only.
+  bool liar = false;          // Says it is effective, and serves on what it had; its reports tell.
+  bool takes_deltas = false;  // Of resources; the release before does not.
   std::set<std::string> refuses;
 
   std::string boot_id() const { return fmt::format("{}-{}", id, boot); }
@@ -64,6 +72,7 @@ class Simulation {
     for (size_t i = 0; i < nodes_.size(); ++i) {
       nodes_[i].id = fmt::format("n{:03}", i);
       nodes_[i].slow = random_.Below(10) == 0;
+      nodes_[i].takes_deltas = random_.Below(4) > 0;
     }
     StartController();
     for (Node& node : nodes_) Connect(node);
@@ -82,13 +91,17 @@ class Simulation {
     CheckEnd();
   }
 
+  int deltas_taken() const { return deltas_taken_; }
+  int deltas_back() const { return deltas_back_; }
+  int resyncs() const { return resyncs_; }
+
  private:
   // --- The controller: what RolloutRunner and Controller do, with a store that is two strings.
 
   void StartController() {
     fleet_.emplace(
         publish::FleetOptions{.prepare_timeout_ms = 3000, .report_interval_ms = kReportMs},
-        [](const std::string&) { return nullptr; },
+        [this](const std::string& root) { return Load(root); },
         [this](uint64_t stream, SharedMessage message) { OnSent(stream, std::move(message)); });
     for (const Node& node : nodes_) {
       fleet_->Remember(node.id, publish::testing::HelloOf(node.id, node.boot_id()), now_ms_);
@@ -103,6 +116,11 @@ class Simulation {
     waves_.emplace(record, Time());
     fleet_->SetCandidate(record.version(), contents_.at(record.version().root()).resources,
                          AudienceOf());
+  }
+  // Now and then a version has been pruned: a node that has it gets everything.
+  publish::SharedResources Load(const std::string& root) {
+    const auto found = contents_.find(root);
+    return found == contents_.end() || random_.Below(10) == 0 ? nullptr : found->second.resources;
   }
   void KillController() {
     for (Node& node : nodes_) {
@@ -122,7 +140,8 @@ class Simulation {
   void NewVersion(bool at_once) {
     if (fleet_->rollout().active()) return;
     at_once |= released_.revision() == 0;  // There is nothing to go back to.
-    auto resources = publish::testing::ResourcesOf(fmt::format("word{}", ++revision_), 1);
+    const std::string word = fmt::format("word{}", ++revision_);
+    auto resources = publish::testing::ResourcesOf(publish::testing::LongWord(word), 1);
     publish::RolloutRequest request;
     request.version = publish::testing::VersionOf(revision_, *resources);
     request.resources = resources;
@@ -197,9 +216,12 @@ class Simulation {
     streams_.erase(node.stream);
     node.stream = ++last_stream_;
     node.inbox.clear();
-    node.prepared.clear();
+    node.offer.Clear();
+    node.decoder.reset();
+    node.prepared_root.clear();
     streams_[node.stream] = &node;
-    const auto hello = publish::testing::HelloOf(node.id, node.boot_id(), node.version);
+    const auto hello =
+        publish::testing::HelloOf(node.id, node.boot_id(), node.version, node.takes_deltas);
     ASSERT_TRUE(fleet_->OnHello(node.stream, hello, "peer", now_ms_, now_ms_).status.ok());
   }
   void Disconnect(Node& node) {
@@ -223,30 +245,74 @@ class Simulation {
       v1::ControllerMessage message;
       ASSERT_TRUE(message.ParseFromString(node.inbox.front()->bytes));
       node.inbox.pop_front();
-      v1::ProxyMessage answer;
-      if (message.has_prepare()) {
-        const std::string& root = message.prepare().root();
-        if (node.refuses.contains(root)) {
-          answer.mutable_rejected()->set_root(root);
-          answer.mutable_rejected()->add_errors()->set_message("cannot");
-        } else {
-          node.prepared = root;
-          answer.mutable_prepared()->set_root(root);
-        }
-        Say(node, answer);
+      if (message.has_offer()) {
+        TakeOffer(node, message.offer());
+      } else if (message.has_chunk()) {
+        if (node.decoder) node.decoder->Add(message.chunk()).IgnoreError();
+      } else if (message.has_prepare()) {
+        Prepare(node, message.prepare().root());
       } else if (message.has_commit()) {
         Commit(node, message.commit().version());
+      } else if (message.has_discard() && message.discard().root() == node.prepared_root) {
+        node.prepared_root.clear();
       }
     }
+  }
+  void TakeOffer(Node& node, const v1::Offer& offer) {
+    node.offer = offer;
+    node.prepared_root.clear();
+    node.decoder.reset();
+    if (offer.base_root().empty()) {
+      node.decoder.emplace(offer, snapshot::Resources(), kSnapshotBytesMax);
+    } else if (offer.base_root() == node.version.root()) {
+      // Now and then what it has is not what it says.
+      const bool lost = random_.Below(50) == 0;
+      node.decoder.emplace(offer, lost ? snapshot::Resources() : node.resources, kSnapshotBytesMax);
+    }
+  }
+  void Prepare(Node& node, const std::string& root) {
+    v1::ProxyMessage answer;
+    absl::StatusOr<snapshot::Resources> rebuilt = absl::DataLossError("another base");
+    if (node.decoder) rebuilt = std::move(*node.decoder).Finish();
+    node.decoder.reset();
+    if (!rebuilt.ok()) {
+      ASSERT_TRUE(absl::IsDataLoss(rebuilt.status())) << rebuilt.status();
+      ASSERT_FALSE(node.offer.base_root().empty()) << rebuilt.status();
+      ++resyncs_;
+      answer.mutable_resync()->set_expected_root(root);
+      return Say(node, answer);
+    }
+    CountDelta(node);
+    if (node.refuses.contains(root)) {
+      answer.mutable_rejected()->set_root(root);
+      answer.mutable_rejected()->add_errors()->set_message("cannot");
+    } else {
+      node.prepared_root = root;
+      node.prepared = *std::move(rebuilt);
+      answer.mutable_prepared()->set_root(root);
+    }
+    Say(node, answer);
+  }
+  // Every version has another word, so that less than it can only be a part of a resource.
+  void CountDelta(const Node& node) {
+    if (node.offer.bytes() >= publish::testing::kLongWordBytes) return;
+    EXPECT_TRUE(node.takes_deltas) << node.id << " is of the release before";
+    ++deltas_taken_;
+    deltas_back_ += node.offer.version().revision() < node.version.revision();
   }
   void Commit(Node& node, const v1::Version& version) {
     CheckCommit(node, version);
     v1::ProxyMessage answer;
-    if (node.prepared != version.root() && node.version.root() != version.root()) {
-      answer.mutable_resync()->set_expected_root(version.root());
-      return Say(node, answer);
+    const bool prepared = node.prepared_root == version.root();
+    node.prepared_root.clear();
+    if (!node.liar) {
+      if (!prepared && node.version.root() != version.root()) {
+        answer.mutable_resync()->set_expected_root(version.root());
+        return Say(node, answer);
+      }
+      if (prepared) node.resources = std::move(node.prepared);
+      node.version = version;
     }
-    if (!node.liar) node.version = version;
     *answer.mutable_effective()->mutable_version() = version;
     Say(node, answer);
   }
@@ -297,7 +363,11 @@ class Simulation {
         node.counters = {};
         node.refuses.clear();
         node.liar = false;
-        if (random_.Below(3) == 0) node.version.Clear();
+        node.takes_deltas = random_.Below(4) > 0;  // Another release may have been installed.
+        if (random_.Below(3) == 0) {
+          node.version.Clear();
+          node.resources.clear();
+        }
         return;
       case 2:
         node.silent_until_ms = now_ms_ + static_cast<int64_t>(random_.Below(15'000));
@@ -363,6 +433,7 @@ class Simulation {
     for (const Node& node : nodes_) {
       if (node.refuses.contains(released_.root())) continue;
       EXPECT_EQ(node.version.revision(), released_.revision()) << node.id;
+      EXPECT_EQ(snapshot::RootOf(node.resources), released_.root()) << node.id;
     }
     EXPECT_FALSE(contents_[released_.root()].poisoned);
   }
@@ -372,6 +443,7 @@ class Simulation {
   int step_ = 0;
   uint64_t last_stream_ = 0, revision_ = 0;
   bool at_once_ = false;
+  int deltas_taken_ = 0, deltas_back_ = 0, resyncs_ = 0;  // Back: to a version of before.
   std::vector<Node> nodes_;
   std::unordered_map<uint64_t, Node*> streams_;
   std::unordered_map<std::string, Content> contents_;                // By root.
@@ -386,11 +458,20 @@ TEST(RolloutSimulationTest, TheRulesHoldWhateverHappens) {
   const char* given = getenv("SLUICE_SEED");
   const uint64_t first = given != nullptr ? strtoull(given, nullptr, 10) : base::RandomSeed();
   const int rounds = given != nullptr ? 1 : kSeeds;
+  int deltas_taken = 0, deltas_back = 0, resyncs = 0;
   for (int round = 0; round < rounds && !HasFailure(); ++round) {
     const uint64_t seed = first + static_cast<uint64_t>(round);
     SCOPED_TRACE(fmt::format("SLUICE_SEED={}", seed));
-    Simulation(seed).Run();
+    Simulation simulation(seed);
+    simulation.Run();
+    deltas_taken += simulation.deltas_taken();
+    deltas_back += simulation.deltas_back();
+    resyncs += simulation.resyncs();
   }
+  if (given != nullptr) return;
+  EXPECT_GT(deltas_taken, rounds);
+  EXPECT_GT(deltas_back, 0);
+  EXPECT_GT(resyncs, 0);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ void Session::Start() {
   for (const auto& [key, value] : identity_.labels) (*hello.mutable_labels())[key] = value;
   hello.set_build_version(std::string(base::Version()));
   hello.set_protocol_version(kProtocolVersion);
+  hello.add_features(std::string(snapshot::kResourceDeltaFeature));
   hello.set_snapshot_bytes_max(kSnapshotBytesMax);
   hello.set_bind_host(identity_.bind_host);
   hello.set_draining(dataplane_.draining());

@@ -104,6 +104,8 @@ TEST_F(SessionTest, HelloTellsWhoAndWhatIsServed) {
   EXPECT_EQ(hello.boot_id(), "boot");
   EXPECT_EQ(hello.labels().at("zone"), "a");
   EXPECT_EQ(hello.protocol_version(), 1u);
+  ASSERT_EQ(hello.features_size(), 1);
+  EXPECT_EQ(hello.features(0), snapshot::kResourceDeltaFeature);
   EXPECT_FALSE(hello.has_current());
 
   Deliver(one_, 3);

@@ -87,12 +87,12 @@ void SetRollouts(Samples& samples, const publish::RolloutTimes& times) {
   list.push_back({"", static_cast<double>(reached), "_count"});
 }
 
-void SetNodes(Samples& samples, const v1::FleetStatus& status) {
-  std::map<std::string_view, int> states = {{"synced", 0},  {"updating", 0}, {"rejected", 0},
-                                            {"lagging", 0}, {"draining", 0}, {"unreachable", 0}};
-  for (const v1::NodeStatus& node : status.nodes()) ++states[NameOf(node.state())];
-  for (const auto& [state, count] : states) {
-    Set(samples, "sluice_controller_nodes", count, fmt::format("state=\"{}\"", state));
+void SetNodes(Samples& samples, const publish::Hub::StateCounts& counts) {
+  for (const auto state :
+       {v1::NodeStatus::SYNCED, v1::NodeStatus::UPDATING, v1::NodeStatus::REJECTED,
+        v1::NodeStatus::LAGGING, v1::NodeStatus::DRAINING, v1::NodeStatus::UNREACHABLE}) {
+    Set(samples, "sluice_controller_nodes", counts[static_cast<size_t>(state)],
+        fmt::format("state=\"{}\"", NameOf(state)));
   }
 }
 
@@ -120,7 +120,7 @@ void SetWaves(Samples& samples, const v1::Rollout& rollout) {
 }  // namespace
 
 std::string AdminPages::MetricsText() const {
-  const v1::FleetStatus status = controller_.Status("");
+  const v1::FleetStatus status = controller_.Summary();
   const publish::HubCounters hub = hub_.counters();
   const base::ProcessFigures process = base::ReadProcessFigures();
   const bool source_ok = status.source().path().empty() || status.source().ok();
@@ -133,7 +133,7 @@ std::string AdminPages::MetricsText() const {
   SetRollouts(samples, hub.rollouts);
   SetWaves(samples, status.rollout());
   Set(samples, "sluice_controller_rollouts_taken_back_total", controller_.rollouts_taken_back());
-  SetNodes(samples, status);
+  SetNodes(samples, hub_.CountStates());
   Set(samples, "sluice_controller_streams", hub.streams_open);
   Set(samples, "sluice_controller_streams_total", hub.streams_total);
   Set(samples, "sluice_controller_rejections_total", hub.rejections_total);

@@ -5,6 +5,7 @@
 #include "common/base/testing_reference.h"
 #include "controlplane/admin/metrics_table.h"
 #include "controlplane/apply/testing_setup.h"
+#include "controlplane/publish/testing_resources.h"
 
 namespace sluice::admin {
 namespace {
@@ -50,6 +51,20 @@ TEST_F(AdminPagesTest, MetricsTellWhatHappened) {
   EXPECT_THAT(text, HasSubstr("\nsluice_controller_streams 1\n"));
   EXPECT_THAT(text, HasSubstr("sluice_controller_rollout_seconds_bucket{le=\"+Inf\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("sluice_controller_rollout_seconds_count 1\n"));
+}
+
+TEST_F(AdminPagesTest, ANodeOfAWaveIsSyncedWhenItHasTheCandidate) {
+  const auto first = setup_.Connect({.id = "n1"}), second = setup_.Connect({.id = "n2"});
+  setup_.Apply("one");
+  setup_.hub().StartRollout(publish::testing::RequestOf(2, "two"));
+  ASSERT_TRUE(setup_.hub().WaitPrepared(publish::testing::kDeadline));
+  ASSERT_TRUE(setup_.hub().ReleaseTo({"n1"}));
+  EXPECT_TRUE(setup_.WaitFor([this] {
+    return Get("/metrics").body.find("sluice_controller_nodes{state=\"synced\"} 2\n") !=
+           std::string::npos;
+  }));
+  EXPECT_EQ(first->version().revision(), 2u);
+  EXPECT_EQ(second->version().revision(), 1u);
 }
 
 TEST_F(AdminPagesTest, EveryMetricOfTheTableIsExposedAndDocumented) {

@@ -434,9 +434,9 @@ absl::StatusOr<v1::DiffResponse> Controller::Diff(const v1::DiffRequest& request
 }
 
 v1::FleetStatus Controller::Status(const std::string& node_id) const {
-  v1::FleetStatus status = hub_.Status(node_id);
+  v1::FleetStatus nodes = hub_.Status(node_id);
   const auto roots = hub_.RejectedRoots();
-  for (v1::NodeStatus& node : *status.mutable_nodes()) {
+  for (v1::NodeStatus& node : *nodes.mutable_nodes()) {
     const auto root = roots.find(node.node_id());
     if (root == roots.end()) continue;
     std::vector<v1::ResourceError> errors(node.errors().begin(), node.errors().end());
@@ -444,6 +444,13 @@ v1::FleetStatus Controller::Status(const std::string& node_id) const {
     node.clear_errors();
     for (v1::ResourceError& error : errors) *node.add_errors() = std::move(error);
   }
+  v1::FleetStatus status = Summary();
+  status.mutable_nodes()->Swap(nodes.mutable_nodes());
+  return status;
+}
+
+v1::FleetStatus Controller::Summary() const {
+  v1::FleetStatus status;
   const std::lock_guard lock(mutex_);
   const store::StoredVersion& info = current_->info;
   if (info.version.revision() != 0) *status.mutable_version() = info.version;

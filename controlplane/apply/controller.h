@@ -86,6 +86,7 @@ class Controller {
   absl::StatusOr<v1::DiffResponse> Diff(const v1::DiffRequest& request) const;
   // Errors of nodes have their place in the document.
   v1::FleetStatus Status(const std::string& node_id) const;
+  v1::FleetStatus Summary() const;  // Without the nodes: it costs the same for any fleet.
   std::shared_ptr<const CurrentVersion> current() const;
   ApplyCounters counters() const;
 

@@ -17,6 +17,7 @@ constexpr int64_t kStatesEveryMs = 500;
 
 Hub::Hub(FleetOptions options, store::VersionStore& store)
     : store_(store),
+      recorder_(store),
       fleet_(
           options, [this](const std::string& root) { return LoadRoot(root); },
           [this](uint64_t stream, SharedMessage message) { SendTo(stream, std::move(message)); }) {
@@ -35,6 +36,8 @@ Hub::~Hub() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     Changed();
+    answered_.notify_all();
+    stopped_.notify_all();
   }
   ticker_.join();
 }
@@ -75,6 +78,10 @@ void Hub::Changed() {
   NoteRolloutEnd();
   ++generation_;
   changed_.notify_all();
+  const std::pair rollout{fleet_.rollout().phase(), fleet_.rollout().settled()};
+  if (rollout == rollout_seen_) return;
+  rollout_seen_ = rollout;
+  rollout_changed_.notify_all();
 }
 
 // --- Time.
@@ -93,7 +100,7 @@ void Hub::Ticking() {
       NoticeStates(now);
       CloseSilent(now);
     }
-    changed_.wait_for(lock, kTick, [this] { return stopping_; });
+    stopped_.wait_for(lock, kTick, [this] { return stopping_; });
   }
 }
 
@@ -138,6 +145,7 @@ void Hub::CloseStream(uint64_t stream, const absl::Status& reason) {
   if (found == streams_.end()) return;
   found->second.outbox->Close(reason);
   streams_.erase(found);
+  answered_.notify_all();
 }
 
 void Hub::OnHello(uint64_t stream, const v1::Hello& hello, const std::string& peer) {
@@ -159,6 +167,7 @@ void Hub::OnHello(uint64_t stream, const v1::Hello& hello, const std::string& pe
   }
   base::LogInfo("node {} connected from {}, version {}", hello.node_id(), peer,
                 hello.current().revision());
+  recorder_.See(hello.node_id(), hello.SerializeAsString(), base::UnixMillis());
   CloseStream(greeting.replaced,
               absl::AlreadyExistsError(
                   fmt::format("a newer connection from {} is node {}", peer, hello.node_id())));
@@ -173,20 +182,11 @@ void Hub::LogRejection(uint64_t stream, const v1::Rejected& rejected) const {
 }
 
 void Hub::OnMessage(uint64_t stream, const v1::ProxyMessage& message, const std::string& peer) {
-  if (message.has_hello() && CheckHello(message.hello()).ok()) {
-    const absl::Status status = store_.SeeNode(
-        message.hello().node_id(), message.hello().SerializeAsString(), base::UnixMillis());
-    if (!status.ok()) base::LogError("{}", std::string(status.message()));
-  }
   const std::lock_guard lock(mutex_);
   if (message.has_hello()) {
     OnHello(stream, message.hello(), peer);
   } else if (message.has_command_result()) {
-    const auto found = commands_.find(message.command_result().id());
-    if (found != commands_.end()) {
-      found->second->done = true;
-      found->second->result = message.command_result();
-    }
+    OnCommandResult(message.command_result());
   } else {
     if (message.has_rejected()) {
       ++counters_.rejections_total;
@@ -198,23 +198,23 @@ void Hub::OnMessage(uint64_t stream, const v1::ProxyMessage& message, const std:
   Changed();
 }
 
+void Hub::OnCommandResult(const v1::CommandResult& result) {
+  const auto found = commands_.find(result.id());
+  if (found == commands_.end()) return;
+  found->second->done = true;
+  found->second->result = result;
+  answered_.notify_all();
+}
+
 void Hub::OnClosed(uint64_t stream, const std::string& note) {
-  std::string node_id, hello;
-  {
-    const std::lock_guard lock(mutex_);
-    streams_.erase(stream);
-    if (const ProxyNode* node = fleet_.FindStream(stream); node != nullptr) {
-      base::LogInfo("node {} disconnected: {}", node->id, note);
-      node_id = node->id;
-      hello = node->hello.SerializeAsString();
-    }
-  }
-  // While it still counts as connected: whoever sees that it has gone may have it forgotten.
-  if (!node_id.empty()) {
-    const absl::Status status = store_.SeeNode(node_id, hello, base::UnixMillis());
-    if (!status.ok()) base::LogError("{}", std::string(status.message()));
-  }
   const std::lock_guard lock(mutex_);
+  streams_.erase(stream);
+  answered_.notify_all();
+  if (const ProxyNode* node = fleet_.FindStream(stream); node != nullptr) {
+    base::LogInfo("node {} disconnected: {}", node->id, note);
+    // Before anybody can see that it has gone, and have it forgotten.
+    recorder_.See(node->id, node->hello.SerializeAsString(), base::UnixMillis());
+  }
   fleet_.OnDisconnect(stream, note, base::MonotonicMillis());
   Changed();
 }
@@ -231,6 +231,7 @@ void Hub::Shutdown(uint32_t retry_after_ms) {
     state.outbox->Close(absl::UnavailableError("the controller is ending"));
   }
   streams_.clear();
+  answered_.notify_all();
   Changed();
 }
 
@@ -263,13 +264,13 @@ Hub::RolloutView Hub::ViewRollout() const {
 
 bool Hub::WaitPrepared(std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, timeout,
-                           [this] { return fleet_.rollout().phase() != RolloutPhase::kPreparing; });
+  return rollout_changed_.wait_for(
+      lock, timeout, [this] { return fleet_.rollout().phase() != RolloutPhase::kPreparing; });
 }
 
 bool Hub::WaitSettled(std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, timeout, [this] { return fleet_.rollout().settled(); });
+  return rollout_changed_.wait_for(lock, timeout, [this] { return fleet_.rollout().settled(); });
 }
 
 bool Hub::Release() {
@@ -341,6 +342,17 @@ v1::FleetStatus Hub::Status(const std::string& node_id) const {
   return status;
 }
 
+Hub::StateCounts Hub::CountStates() const {
+  const std::lock_guard lock(mutex_);
+  StateCounts counts{};
+  const int64_t now = base::MonotonicMillis();
+  for (const auto& [id, node] : fleet_.nodes()) {
+    ++counts[static_cast<size_t>(
+        StateOf(node, fleet_.TargetOf(id), now, fleet_.options().report_interval_ms))];
+  }
+  return counts;
+}
+
 std::map<std::string, std::string> Hub::RejectedRoots() const {
   const std::lock_guard lock(mutex_);
   std::map<std::string, std::string> roots;
@@ -366,9 +378,12 @@ std::map<std::pair<std::string, std::string>, Hub::HealthView> Hub::EndpointHeal
 }
 
 bool Hub::ForgetNode(const std::string& node_id) {
-  const std::lock_guard lock(mutex_);
-  if (!fleet_.Forget(node_id)) return false;
-  Changed();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!fleet_.Forget(node_id)) return false;
+    Changed();
+  }
+  recorder_.Forget(node_id);  // Without the lock: it may wait for the disk.
   return true;
 }
 
@@ -392,8 +407,8 @@ absl::StatusOr<std::string> Hub::Command(const std::string& node_id, v1::Command
   v1::ControllerMessage message;
   *message.mutable_command() = std::move(command);
   found->second.outbox->Send(Encode(message));
-  changed_.wait_for(lock, timeout,
-                    [&] { return pending->done || stopping_ || !streams_.contains(stream); });
+  answered_.wait_for(lock, timeout,
+                     [&] { return pending->done || stopping_ || !streams_.contains(stream); });
   commands_.erase(id);
   if (!pending->done && !streams_.contains(stream)) {
     return absl::UnavailableError(fmt::format("node {} disconnected before it answered", node_id));

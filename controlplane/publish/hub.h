@@ -13,10 +13,12 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "controlplane/publish/fleet.h"
+#include "controlplane/publish/node_recorder.h"
 #include "controlplane/store/version_store.h"
 
 namespace sluice::publish {
@@ -93,6 +95,9 @@ class Hub {
 
   // --- For people.
   v1::FleetStatus Status(const std::string& node_id) const;
+  // How many nodes are in each state; cheaper than a Status.
+  using StateCounts = std::array<int, v1::NodeStatus::State_ARRAYSIZE>;
+  StateCounts CountStates() const;
   // Of the nodes whose last rejection has errors: the root that they speak of.
   std::map<std::string, std::string> RejectedRoots() const;
   // Health of endpoints as each connected node last said: (cluster, address) to (healthy, seen).
@@ -130,14 +135,22 @@ class Hub {
   void CloseSilent(int64_t now_ms);
   void NoticeStates(int64_t now_ms);
   void OnHello(uint64_t stream, const v1::Hello& hello, const std::string& peer);
+  void OnCommandResult(const v1::CommandResult& result);
   void LogRejection(uint64_t stream, const v1::Rejected& rejected) const;
   void Changed();
   void NoteRolloutEnd();
   void CloseStream(uint64_t stream, const absl::Status& reason);
 
   store::VersionStore& store_;
+  NodeRecorder recorder_;
   mutable std::mutex mutex_;  // Guards everything below.
-  mutable std::condition_variable changed_;
+  // A thousand nodes say something every two milliseconds: who waits is woken only for what it
+  // waits for.
+  mutable std::condition_variable changed_;          // generation_.
+  mutable std::condition_variable rollout_changed_;  // rollout_seen_.
+  std::condition_variable answered_;                 // commands_; or a stream has gone.
+  std::condition_variable stopped_;                  // stopping_.
+  std::pair<RolloutPhase, bool> rollout_seen_;       // Phase and whether settled, when told last.
   std::unordered_map<uint64_t, Stream> streams_;
   Fleet fleet_;
   std::unordered_map<uint64_t, std::shared_ptr<Pending>> commands_;

@@ -6,19 +6,31 @@ namespace sluice::publish {
 
 using Progress = v1::NodeProgress;
 
+void Rollout::SetStage(Participant& participant, Stage stage) {
+  --counts_[static_cast<size_t>(participant.stage)];
+  participant.stage = stage;
+  ++counts_[static_cast<size_t>(stage)];
+}
+
+void Rollout::Join(const std::string& node_id, Stage stage) {
+  const auto [participant, added] = participants_.try_emplace(node_id);
+  if (added) ++counts_[static_cast<size_t>(participant->second.stage)];
+  SetStage(participant->second, stage);
+}
+
 void Rollout::Advance(const std::string& node_id, Stage stage) {
   const auto found = participants_.find(node_id);
   if (found == participants_.end()) return;
-  Stage& now = found->second.stage;
+  const Stage now = found->second.stage;
   if (now == Progress::EFFECTIVE || now == Progress::REJECTED) return;
-  now = stage;
+  SetStage(found->second, stage);
 }
 
 void Rollout::Reject(const std::string& node_id, const std::vector<v1::ResourceError>& errors,
                      int64_t now_ms) {
   const auto found = participants_.find(node_id);
   if (found == participants_.end()) return;
-  found->second.stage = Progress::REJECTED;
+  SetStage(found->second, Progress::REJECTED);
   found->second.errors = errors;
   // A dry run wants everybody's answer.
   if (phase_ == RolloutPhase::kPreparing && !request_.partial && !request_.dry_run) {
@@ -33,16 +45,15 @@ bool Rollout::IsWaiting(const std::string& node_id) const {
 
 bool Rollout::Judge(int64_t now_ms) {
   if (phase_ != RolloutPhase::kPreparing) return false;
-  int awaited = 0, rejected = 0, prepared = 0;
-  for (auto& [id, participant] : participants_) {
-    const bool on_its_way =
-        participant.stage == Progress::WAITING || participant.stage == Progress::OFFERED;
-    if (on_its_way && now_ms >= deadline_ms_) participant.stage = Progress::LAGGING;
-    awaited += on_its_way && now_ms < deadline_ms_;
-    rejected += participant.stage == Progress::REJECTED;
-    prepared += participant.stage == Progress::PREPARED;
+  if (CountOf(Progress::WAITING) + CountOf(Progress::OFFERED) > 0) {
+    if (now_ms < deadline_ms_) return false;
+    for (auto& [id, participant] : participants_) {
+      const bool on_its_way =
+          participant.stage == Progress::WAITING || participant.stage == Progress::OFFERED;
+      if (on_its_way) SetStage(participant, Progress::LAGGING);
+    }
   }
-  if (awaited > 0) return false;
+  const int rejected = CountOf(Progress::REJECTED), prepared = CountOf(Progress::PREPARED);
   const bool refused = rejected > 0 && (!request_.partial || request_.dry_run || prepared == 0);
   phase_ = refused            ? RolloutPhase::kRefused
            : request_.dry_run ? RolloutPhase::kRehearsed
@@ -53,11 +64,9 @@ bool Rollout::Judge(int64_t now_ms) {
 bool Rollout::settled() const {
   if (active()) return false;
   if (phase_ != RolloutPhase::kReleased) return true;
-  return std::all_of(participants_.begin(), participants_.end(), [](const auto& entry) {
-    const Stage stage = entry.second.stage;
-    return stage == Progress::EFFECTIVE || stage == Progress::REJECTED ||
-           stage == Progress::LAGGING;
-  });
+  const int done =
+      CountOf(Progress::EFFECTIVE) + CountOf(Progress::REJECTED) + CountOf(Progress::LAGGING);
+  return static_cast<size_t>(done) == participants_.size();
 }
 
 std::vector<v1::NodeProgress> Rollout::Progress() const {

@@ -4,6 +4,7 @@
 // Decisions only, by the time it is given: no wire, no clock, no lock. The fleet sends.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -53,7 +54,7 @@ class Rollout {
     return phase_ == RolloutPhase::kPreparing || phase_ == RolloutPhase::kPrepared;
   }
 
-  void Join(const std::string& node_id, Stage stage) { participants_[node_id].stage = stage; }
+  void Join(const std::string& node_id, Stage stage);
   // Of a node that takes part and has not been refused or done; others are ignored.
   void Advance(const std::string& node_id, Stage stage);
   void Reject(const std::string& node_id, const std::vector<v1::ResourceError>& errors,
@@ -72,10 +73,15 @@ class Rollout {
   std::vector<v1::NodeProgress> Progress() const;
 
  private:
+  void SetStage(Participant& participant, Stage stage);
+  int CountOf(Stage stage) const { return counts_[static_cast<size_t>(stage)]; }
+
   RolloutRequest request_;
   RolloutPhase phase_ = RolloutPhase::kNone;
   int64_t deadline_ms_ = 0;
   std::map<std::string, Participant> participants_;
+  // Participants by stage: asked with every word of a node.
+  std::array<int, v1::NodeProgress::Stage_ARRAYSIZE> counts_{};
 };
 
 }  // namespace sluice::publish

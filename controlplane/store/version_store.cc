@@ -383,15 +383,21 @@ absl::StatusOr<std::vector<v1::AuditEntry>> VersionStore::ListAudit(int limit) c
 
 absl::Status VersionStore::SeeNode(const std::string& node_id, const std::string& hello,
                                    int64_t now_unix_ms) {
+  return SeeNodes({{.node_id = node_id, .last_seen_unix_ms = now_unix_ms, .hello = hello}});
+}
+
+absl::Status VersionStore::SeeNodes(const std::vector<KnownNode>& nodes) {
   const std::lock_guard lock(mutex_);
-  return database_
-      .Prepare(
-          "INSERT INTO node VALUES (?1, ?2, ?2, ?3) ON CONFLICT (node_id) DO UPDATE SET "
-          "last_ms = ?2, hello = ?3")
-      .Bind(node_id)
-      .Bind(now_unix_ms)
-      .BindBlob(hello)
-      .Run();
+  Transaction transaction(database_);
+  RETURN_IF_ERROR(transaction.Begin());
+  Statement insert = database_.Prepare(
+      "INSERT INTO node VALUES (?1, ?2, ?2, ?3) ON CONFLICT (node_id) DO UPDATE SET "
+      "last_ms = ?2, hello = ?3");
+  for (const KnownNode& node : nodes) {
+    RETURN_IF_ERROR(
+        insert.Bind(node.node_id).Bind(node.last_seen_unix_ms).BindBlob(node.hello).Run());
+  }
+  return transaction.Commit();
 }
 
 absl::Status VersionStore::ForgetNode(const std::string& node_id) {

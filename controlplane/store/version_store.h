@@ -96,6 +96,8 @@ class VersionStore {
   absl::StatusOr<int64_t> CountVersions() const;
 
   absl::Status SeeNode(const std::string& node_id, const std::string& hello, int64_t now_unix_ms);
+  // Likewise, in one write; first_seen_unix_ms is not looked at.
+  absl::Status SeeNodes(const std::vector<KnownNode>& nodes);
   absl::Status ForgetNode(const std::string& node_id);
   absl::StatusOr<std::vector<KnownNode>> Nodes() const;
 

@@ -335,6 +335,17 @@ TEST(VersionStoreTest, NodesAreRememberedFromFirstToLast) {
   EXPECT_EQ((*nodes)[0].hello, "two");
   ASSERT_TRUE(store->ForgetNode("n1").ok());
   EXPECT_EQ(store->Nodes()->front().node_id, "n2");
+
+  ASSERT_TRUE(store
+                  ->SeeNodes({{.node_id = "n2", .last_seen_unix_ms = 400, .hello = "again"},
+                              {.node_id = "n3", .last_seen_unix_ms = 500, .hello = "new"}})
+                  .ok());
+  nodes = store->Nodes();
+  ASSERT_EQ(nodes->size(), 2u);
+  EXPECT_EQ((*nodes)[0].first_seen_unix_ms, 300);
+  EXPECT_EQ((*nodes)[0].last_seen_unix_ms, 400);
+  EXPECT_EQ((*nodes)[1].first_seen_unix_ms, 500);
+  EXPECT_EQ((*nodes)[1].hello, "new");
 }
 
 TEST(VersionStoreTest, TextWithNulsAndQuotesIsOnlyText) {

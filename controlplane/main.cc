@@ -9,6 +9,7 @@
 
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/base/version.h"
 #include "controlplane/admin/admin_pages.h"
 #include "controlplane/admin/admin_service.h"
@@ -147,6 +148,7 @@ int main(int argc, char** argv) {
       return 2;
   }
   signal(SIGPIPE, SIG_IGN);
+  sluice::base::RaiseDescriptorLimit();
   const absl::Status status =
       sluice::base::InitLog("sluice-controller", options.log_level, options.log_format);
   if (!status.ok()) {

@@ -1,7 +1,6 @@
 // sluice-proxy: wires the parts together and runs the control thread.
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -14,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/base/random.h"
 #include "common/base/service_manager.h"
 #include "common/base/version.h"
@@ -31,14 +31,6 @@
 
 namespace sluice {
 namespace {
-
-// Every connection takes a descriptor or two.
-void RaiseDescriptorLimit() {
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 control::NodeIdentity IdentityOf(const ProxyOptions& options) {
   control::NodeIdentity identity;
@@ -294,7 +286,7 @@ int main(int argc, char** argv) {
       return 2;
   }
   signal(SIGPIPE, SIG_IGN);
-  sluice::RaiseDescriptorLimit();
+  sluice::base::RaiseDescriptorLimit();
   const absl::Status status =
       sluice::base::InitLog("sluice-proxy", options.log_level, options.log_format);
   if (!status.ok()) {

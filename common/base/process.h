@@ -21,4 +21,8 @@ ProcessFigures ReadProcessFigures();
 // The resident_bytes alone, for who asks often; 0 if they cannot be read.
 uint64_t ResidentBytes();
 
+// As many descriptors as the system lets us have: every connection takes one or two, and the limit
+// that a process begins with is often 1024.
+void RaiseDescriptorLimit();
+
 }  // namespace sluice::base

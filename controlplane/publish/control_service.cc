@@ -128,7 +128,9 @@ class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
     outgoing_ = BufferOf(queue_.front());
     queue_.pop_front();
     writing_ = true;
-    StartWrite(&outgoing_);
+    grpc::WriteOptions options;
+    if (!queue_.empty()) options.set_buffer_hint();  // They leave together, in one system call.
+    StartWrite(&outgoing_, options);
   }
   void FinishLocked(const grpc::Status& status) {
     if (finishing_) return;

@@ -408,14 +408,8 @@ void Fleet::OnEffective(ProxyNode& node, const v1::Version& version, int64_t now
 
 void Fleet::OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms,
                      int64_t now_unix_ms) {
-  node.previous_report.Swap(&node.report);
-  node.previous_report.clear_endpoints();
-  node.previous_report.clear_certificates();
-  node.previous_report.clear_last_errors();
-  node.previous_report_ms = node.report_ms;
-  node.report = report;
+  KeepReport(report, &node);
   node.report_ms = now_ms;
-  TrimReport(&node.report);
   if (report.current().root() == node.version.root()) {
     node.history.Add(TrafficOf(node.report), now_ms);
   }

@@ -43,6 +43,8 @@ void ProxyNode::ForgetRejected(const std::string& root) {
   std::erase_if(rejections, [&root](const Rejection& one) { return one.root == root; });
 }
 
+namespace {
+
 void TrimReport(v1::Report* report) {
   const auto cut = [](auto* list, int most) {
     if (list->size() > most) list->DeleteSubrange(most, list->size() - most);
@@ -50,6 +52,22 @@ void TrimReport(v1::Report* report) {
   cut(report->mutable_endpoints(), kEndpointsMax);
   cut(report->mutable_certificates(), kCertificatesMax);
   cut(report->mutable_last_errors(), kLastErrorsMax);
+}
+
+}  // namespace
+
+void KeepReport(const v1::Report& report, ProxyNode* node) {
+  v1::Report& kept = node->report;
+  v1::Report& previous = node->previous_report;
+  previous.Swap(&kept);
+  // The long lists stay where the new ones are copied to: their memory is used again, and there is
+  // one of each, not two.
+  previous.mutable_endpoints()->Swap(kept.mutable_endpoints());
+  previous.mutable_certificates()->Swap(kept.mutable_certificates());
+  previous.mutable_last_errors()->Swap(kept.mutable_last_errors());
+  node->previous_report_ms = node->report_ms;
+  kept = report;
+  TrimReport(&kept);
 }
 
 void NoteHealth(const v1::EndpointHealth& health, v1::Report* report) {

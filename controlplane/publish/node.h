@@ -85,8 +85,9 @@ NodeView ViewOf(const ProxyNode& node, const std::string& root, const std::strin
 v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
                               int64_t report_interval_ms);
 
-// Keeps one node's words from filling our memory.
-void TrimReport(v1::Report* report);
+// Takes the place of the node's report, the counters of which become its previous one's. One node's
+// words do not fill our memory.
+void KeepReport(const v1::Report& report, ProxyNode* node);
 // A change between two reports.
 void NoteHealth(const v1::EndpointHealth& health, v1::Report* report);
 

@@ -114,14 +114,37 @@ TEST(NodeStatusTest, AHugeReportIsCut) {
   v1::Report report;
   for (int i = 0; i < 25'000; ++i) report.add_endpoints();
   for (int i = 0; i < 100; ++i) report.add_last_errors("x");
-  TrimReport(&report);
-  EXPECT_EQ(report.endpoints_size(), 20'000);
-  EXPECT_EQ(report.last_errors_size(), 32);
-  NoteHealth(v1::EndpointHealth(), &report);  // Known: one with empty names is there.
+  ProxyNode node;
+  KeepReport(report, &node);
+  EXPECT_EQ(node.report.endpoints_size(), 20'000);
+  EXPECT_EQ(node.report.last_errors_size(), 32);
+  NoteHealth(v1::EndpointHealth(), &node.report);  // Known: one with empty names is there.
   v1::EndpointHealth another;
   another.set_cluster("new");
-  NoteHealth(another, &report);
-  EXPECT_EQ(report.endpoints_size(), 20'000);
+  NoteHealth(another, &node.report);
+  EXPECT_EQ(node.report.endpoints_size(), 20'000);
+}
+
+TEST(NodeStatusTest, OfThePreviousReportOnlyTheCountersAreKept) {
+  ProxyNode node;
+  v1::Report report;
+  for (uint64_t round = 1; round <= 3; ++round) {
+    report.Clear();
+    report.set_requests_total(100 * round);
+    for (uint64_t i = 0; i < 10 * (4 - round); ++i) report.add_endpoints()->set_cluster("c");
+    report.add_certificates()->set_name("one");
+    report.add_last_errors("bad");
+    node.report_ms = static_cast<int64_t>(1000 * round);
+    KeepReport(report, &node);
+    EXPECT_EQ(node.report.SerializeAsString(), report.SerializeAsString());
+    EXPECT_EQ(node.previous_report_ms, static_cast<int64_t>(1000 * round));
+    EXPECT_EQ(node.previous_report.requests_total(), 100 * (round - 1));
+    EXPECT_EQ(node.previous_report.endpoints_size(), 0);
+    EXPECT_EQ(node.previous_report.certificates_size(), 0);
+    EXPECT_EQ(node.previous_report.last_errors_size(), 0);
+    // Cleared messages keep their memory; thousands of nodes must not have twice what they need.
+    EXPECT_LT(node.previous_report.SpaceUsedLong(), 1000u);
+  }
 }
 
 }  // namespace

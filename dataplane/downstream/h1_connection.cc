@@ -23,7 +23,7 @@ constexpr int kRequestsPerTurn = 64;
 
 void H1Connection::Begin(ServiceBinding& binding, int fd, const sockaddr* peer) {
   auto* connection = new H1Connection(binding, peer);
-  if (!connection->stream_.socket().Open(binding.context.reactor, fd)) {
+  if (!connection->stream_.socket().OpenAccepted(binding.context.reactor, fd)) {
     delete connection;
     return;
   }

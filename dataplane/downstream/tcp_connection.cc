@@ -18,7 +18,7 @@ using http::Failure;
 
 void TcpConnection::Begin(ServiceBinding& binding, int fd, const sockaddr* peer) {
   auto* connection = new TcpConnection(binding, peer);
-  if (!connection->stream_.socket().Open(binding.context.reactor, fd)) {
+  if (!connection->stream_.socket().OpenAccepted(binding.context.reactor, fd)) {
     delete connection;
     return;
   }

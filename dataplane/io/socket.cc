@@ -9,7 +9,8 @@
 namespace sluice::io {
 namespace {
 
-constexpr uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+constexpr uint32_t kReadEvents = EPOLLIN | EPOLLRDHUP;
+constexpr uint32_t kEvents = kReadEvents | EPOLLOUT;
 
 }  // namespace
 
@@ -20,6 +21,15 @@ bool Socket::Open(Reactor& reactor, int fd) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (reactor.Register(fd, kEvents, this)) return true;
+  Close();
+  return false;
+}
+
+bool Socket::OpenAccepted(Reactor& reactor, int fd) {
+  reactor_ = &reactor;
+  fd_ = fd;
+  flags_ = kWritable | kWritableUntold;
+  if (reactor.Register(fd, kReadEvents, this)) return true;
   Close();
   return false;
 }
@@ -172,7 +182,14 @@ void Socket::NoteReadResult(ssize_t result, size_t wanted) {
 void Socket::NoteWriteResult(ssize_t result, size_t wanted) {
   if (result == -EAGAIN || (result >= 0 && static_cast<size_t>(result) < wanted)) {
     flags_ &= static_cast<uint8_t>(~kWritable);
+    if (flags_ & kWritableUntold) WatchWritable();
   }
+}
+
+// Should there be room again meanwhile, this reports it.
+void Socket::WatchWritable() {
+  flags_ &= static_cast<uint8_t>(~kWritableUntold);
+  reactor_->Reregister(fd_, kEvents, this);
 }
 
 void Socket::OnNextTurn() {

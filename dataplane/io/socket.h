@@ -31,6 +31,10 @@ class Socket final : public EventTarget {
 
   // Takes over `fd`. False (and `fd` closed) if it cannot be registered.
   bool Open(Reactor& reactor, int fd);
+  // The same for a connection that was accepted. The kernel would report at once that it can be
+  // written to, which is no news: it is asked to only once it cannot. TCP_NODELAY comes from the
+  // listening socket.
+  bool OpenAccepted(Reactor& reactor, int fd);
   // Takes over the connection of `other`, for which nobody waits. False, and both closed, if the
   // kernel refuses.
   bool Adopt(Socket& other);
@@ -82,7 +86,9 @@ class Socket final : public EventTarget {
 
  private:
   friend class Wait;
-  static constexpr uint8_t kReadable = 1, kWritable = 2, kPaused = 4;
+  void WatchWritable();
+
+  static constexpr uint8_t kReadable = 1, kWritable = 2, kPaused = 4, kWritableUntold = 8;
 
   Reactor* reactor_ = nullptr;
   int fd_ = -1;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -106,7 +107,8 @@ class TcpPairTest : public testing::Test {
     EXPECT_EQ(getsockname(listening, generic, &bytes), 0);
     peer_ = socket(AF_INET, SOCK_STREAM, 0);
     EXPECT_EQ(connect(peer_, generic, bytes), 0);
-    EXPECT_TRUE(socket_.Open(reactor_, accept4(listening, nullptr, nullptr, SOCK_NONBLOCK)));
+    EXPECT_TRUE(
+        socket_.OpenAccepted(reactor_, accept4(listening, nullptr, nullptr, SOCK_NONBLOCK)));
     close(listening);
   }
   ~TcpPairTest() override { close(peer_); }
@@ -114,6 +116,12 @@ class TcpPairTest : public testing::Test {
   Task<void> AwaitReadable() {
     Wait wait;
     wait.Readable(socket_);
+    co_await wait;
+    reactor_.Stop();
+  }
+  Task<void> AwaitWritable() {
+    Wait wait;
+    wait.Writable(socket_);
     co_await wait;
     reactor_.Stop();
   }
@@ -148,6 +156,29 @@ class TcpPairTest : public testing::Test {
   Socket socket_;
   int peer_ = -1;
 };
+
+// What was accepted is not asked for writability until it is wanted.
+TEST_F(TcpPairTest, AWriterThatMustWaitHearsOfRoom) {
+  const std::string block(1 << 20, 'x');
+  size_t sent = 0;
+  ssize_t written = 0;
+  while ((written = socket_.Write(block.data(), block.size())) > 0) {
+    sent += static_cast<size_t>(written);
+  }
+  ASSERT_EQ(written, -EAGAIN);
+  EXPECT_FALSE(socket_.writable());
+  std::thread reader([this, sent] {
+    std::string room(1 << 20, '\0');
+    for (size_t received = 0; received < sent;) {
+      const ssize_t read = recv(peer_, room.data(), room.size(), 0);
+      ASSERT_GT(read, 0);
+      received += static_cast<size_t>(read);
+    }
+  });
+  Run(AwaitWritable());
+  reader.join();
+  EXPECT_TRUE(socket_.writable());
+}
 
 TEST_F(TcpPairTest, PeekLeavesWhatDiscardDrops) {
   char bytes[64];

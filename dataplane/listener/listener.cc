@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,6 +70,8 @@ bool Listener::Open(base::UniqueFd socket) {
   binding_.closing = false;
   const int fd = socket.get();
   sockets_.push_back(std::move(socket));
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // Connections inherit it.
   return listen(fd, kBacklog) == 0 && binding_.context.reactor.RegisterListening(fd, this);
 }
 
@@ -99,9 +103,19 @@ void Listener::KillConnections() {
   while (binding_.connections != nullptr) binding_.connections->Kill();
 }
 
+// To hear that nobody waits any more costs a system call, which is much where connections come one
+// by one: no more are asked for than came last time, and only now and then more. Who still waits is
+// reported again at once.
 void Listener::OnEvents(uint32_t) {
   for (const base::UniqueFd& socket : sockets_) {
-    for (int i = 0; i < kAcceptsPerEvent && AcceptOne(socket.get(), true); ++i) {
+    int accepted = 0;
+    while (accepted < accepts_per_event_ && AcceptOne(socket.get(), true)) ++accepted;
+    if (accepted < accepts_per_event_) {
+      accepts_per_event_ = std::max(accepted, 1);
+      full_events_ = 0;
+    } else if (++full_events_ >= kFullEvents) {
+      accepts_per_event_ = std::min(accepts_per_event_ * 2, kAcceptsPerEventMax);
+      full_events_ = 0;
     }
   }
 }

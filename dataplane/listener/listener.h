@@ -60,8 +60,9 @@ class Listener final : public io::EventTarget {
   void OnEvents(uint32_t events) override;
 
  private:
-  static constexpr int kBacklog = 8192;        // The system's somaxconn may hold less.
-  static constexpr int kAcceptsPerEvent = 64;  // Then connections that wait get their turn.
+  static constexpr int kBacklog = 8192;           // The system's somaxconn may hold less.
+  static constexpr int kAcceptsPerEventMax = 64;  // Then connections that wait get their turn.
+  static constexpr int kFullEvents = 8;           // In a row, then there may be more to accept.
 
   // False when the queue is empty.
   bool AcceptOne(int socket, bool may_hand_over);
@@ -76,7 +77,9 @@ class Listener final : public io::EventTarget {
   const Place place_;
   downstream::ServiceBinding binding_;
   std::vector<base::UniqueFd> sockets_;
-  base::UniqueFd spare_;                  // Given up for a moment when descriptors run out.
+  base::UniqueFd spare_;  // Given up for a moment when descriptors run out.
+  int accepts_per_event_ = 1;
+  int full_events_ = 0;                   // In a row that brought as many as were asked for.
   int64_t nobody_idle_until_micros_ = 0;  // Looking for idle connections is not worth it before.
 };
 

@@ -44,26 +44,14 @@ void H1Connection::WindDown() {
 
 // --- The life of a connection.
 
+// What this frame holds an idle connection holds: whatever else needs to wait has a frame of its
+// own.
 io::Task<void> H1Connection::Serve() {
-  bool going = true;
-  bool h2 = false;
-  if (MaySendProxyHeader()) {
-    idle_ = true;  // There is no request that could be lost.
-    going = co_await ReadProxyHeader();
-    idle_ = false;
-  }
-  if (going && stream_.encrypted()) {
-    going = co_await Handshake();
-    h2 = going && stream_.agreed_protocol() == "h2";
-  }
-  while (going && !h2) {
+  bool going = co_await Open();
+  while (going && !h2_) {
     ssize_t read = in_.empty() ? Fill(in_, 1) : 1;
     if (read == -EAGAIN) {
-      const runtime::DownstreamTimeouts& timeouts = binding_.service().timeouts;
-      io::Millis patience = requests_ == 0 ? timeouts.header : timeouts.keep_alive;
-      if (winding_down()) patience = kWindDownGrace;
-      timers().Arm(timer_, patience);
-      idle_ = true;
+      BeginIdling();
       // It may be woken for nothing, or for a part of a TLS record; that gains it no time.
       while (read == -EAGAIN) {
         in_.Release();
@@ -75,26 +63,46 @@ io::Task<void> H1Connection::Serve() {
       idle_ = false;
     }
     if (read <= 0) break;
-    if (requests_ == 0 && !stream_.encrypted()) {
-      h2 = kH2Preface.starts_with(in_.view().substr(0, kH2Preface.size())) && co_await BeginsH2();
-      if (h2) break;
-    }
     going = co_await ServeOne();
-    if (going && HadItsTurn()) {
-      stream_.socket().Pause();
-      io::Wait wait;
-      wait.Readable(stream_.socket());
-      co_await wait;
-    }
   }
-  if (h2) H2Connection::TakeOver(*this, in_.view());
+  if (h2_) H2Connection::TakeOver(*this, in_.view());
   timers().Disarm(timer_);
   DeleteSoon();
 }
 
+// What comes before HTTP.
+io::Task<bool> H1Connection::Open() {
+  if (MaySendProxyHeader()) {
+    idle_ = true;  // There is no request that could be lost.
+    const bool going = co_await ReadProxyHeader();
+    idle_ = false;
+    if (!going) co_return false;
+  }
+  if (!stream_.encrypted()) co_return true;
+  if (!co_await Handshake()) co_return false;
+  h2_ = stream_.agreed_protocol() == "h2";
+  co_return true;
+}
+
+void H1Connection::BeginIdling() {
+  const runtime::DownstreamTimeouts& timeouts = binding_.service().timeouts;
+  io::Millis patience = requests_ == 0 ? timeouts.header : timeouts.keep_alive;
+  if (winding_down()) patience = kWindDownGrace;
+  timers().Arm(timer_, patience);
+  idle_ = true;
+}
+
+io::Task<void> H1Connection::GiveWay() {
+  stream_.socket().Pause();
+  io::Wait wait;
+  wait.Readable(stream_.socket());
+  co_await wait;
+}
+
 bool H1Connection::HadItsTurn() {
-  if (turn_ != context_.reactor.turn()) {
-    turn_ = context_.reactor.turn();
+  const auto turn = static_cast<uint32_t>(context_.reactor.turn());
+  if (turn_ != turn) {
+    turn_ = turn;
     turn_requests_ = 0;
   }
   return ++turn_requests_ >= kRequestsPerTurn && !in_.empty();
@@ -115,6 +123,11 @@ io::Task<bool> H1Connection::BeginsH2() {
 }
 
 io::Task<bool> H1Connection::ServeOne() {
+  if (requests_ == 0 && !stream_.encrypted() &&
+      kH2Preface.starts_with(in_.view().substr(0, kH2Preface.size())) && co_await BeginsH2()) {
+    h2_ = true;
+    co_return false;
+  }
   Scope scope(binding_);
   scope_ = &scope;
   keep_alive_ = close_after_ = chunked_out_ = response_started_ = tunnel_ = false;
@@ -133,6 +146,7 @@ io::Task<bool> H1Connection::ServeOne() {
   const bool again = failure == Failure::kNone && keep_alive_ && !aborted_;
   if (again) ForgetRequest();
   scope_ = nullptr;
+  if (again && HadItsTurn()) co_await GiveWay();
   co_return again;
 }
 

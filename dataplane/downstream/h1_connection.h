@@ -54,11 +54,16 @@ class H1Connection final : public ClientConnection, public exchange::Responder {
   bool idle() const override { return idle_; }
 
   io::Task<void> Serve();
+  // False when the connection is over.
+  io::Task<bool> Open();
+  void BeginIdling();
   // Whether HTTP/2 begins here without having been agreed on (RFC 9113 section 3.3).
   io::Task<bool> BeginsH2();
+  // False when it was the last.
   io::Task<bool> ServeOne();
   // Another request was served; whether others should have their turn before the next one.
   bool HadItsTurn();
+  io::Task<void> GiveWay();
   io::Task<http::Failure> ReadHead();
   io::Task<void> RunExchange(http::Failure head_failure);
   exchange::IncomingRequest DescribeRequest();
@@ -70,10 +75,11 @@ class H1Connection final : public ClientConnection, public exchange::Responder {
   void WriteHeadBytes(const http::ResponseHead& head, io::Buffer* out);
   io::Buffer in_;
   Scope* scope_ = nullptr;  // Null while idle.
-  uint64_t turn_ = 0;
-  int turn_requests_ = 0;  // Served in turn_.
+  uint32_t turn_ = 0;       // The reactor's, its low half.
+  int turn_requests_ = 0;   // Served in turn_.
 
   bool idle_ = false;
+  bool h2_ = false;  // That is what the client speaks.
   // Of the present request:
   bool keep_alive_ = false;
   bool close_after_ = false;

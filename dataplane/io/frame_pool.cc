@@ -6,8 +6,8 @@
 namespace sluice::io {
 namespace {
 
-constexpr size_t kStep = 64;
-constexpr size_t kClasses = 64;  // Up to 4 KiB; larger frames go to malloc.
+constexpr size_t kStep = 32;
+constexpr size_t kClasses = 128;  // Up to 4 KiB; larger frames go to malloc.
 
 struct FreeFrame {
   FreeFrame* next;

@@ -162,8 +162,9 @@ void Socket::ShutdownWrite() {
 }
 
 void Socket::NoteReadBytes(size_t bytes) {
-  if (turn_ != reactor_->turn()) {
-    turn_ = reactor_->turn();
+  const auto turn = static_cast<uint32_t>(reactor_->turn());
+  if (turn_ != turn) {
+    turn_ = turn;
     turn_bytes_ = 0;
   }
   turn_bytes_ += static_cast<uint32_t>(bytes);

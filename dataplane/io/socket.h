@@ -94,7 +94,7 @@ class Socket final : public EventTarget {
   int fd_ = -1;
   uint8_t flags_ = 0;
   uint32_t turn_bytes_ = 0;  // Read in turn_.
-  uint64_t turn_ = 0;
+  uint32_t turn_ = 0;        // The reactor's; its low half tells one from the next.
   io::PeerState peer_;
   Wait* read_wait_ = nullptr;
   Wait* write_wait_ = nullptr;

@@ -111,10 +111,11 @@ def whole_table(ctx, adapter, sc):
     sample = sorted({0, spec.routes // 2, spec.routes - 1})
     all_routes = frozenset(range(spec.routes))
 
-    def once():
+    def once(quiet=True):
         spec.moved = all_routes - spec.moved
         adapter.configure(spec)
-        measure.wait_quiet()
+        if quiet:
+            measure.wait_quiet()
         ns0 = measure.thread_ns(adapter.pids())
         t0 = time.monotonic()
         cmd = start_reload(adapter, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -135,7 +136,8 @@ def whole_table(ctx, adapter, sc):
     side = measure.MemoryWatch(adapter.side_pids, every=0.01)
     watch.start()
     side.start()
-    weighed = [once() for _ in range(sc.load["weighed"])]
+    # Not quiet: whoever watches memory is busy.
+    weighed = [once(quiet=False) for _ in range(sc.load["weighed"])]
     watch.stop()
     side.stop()
 

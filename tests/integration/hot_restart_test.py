@@ -309,6 +309,7 @@ class HotRestartTest(restarts.HotRestarts, rig.FleetTest):
 
     def test_8_signals_and_the_service_manager(self):
         # Before it has taken over a SIGTERM ends the new one only.
+        drained = False
         with load.Steady(self.proxy.host, self.port, threads=2) as steady:
             for i in range(6):
                 new = self.successor(expect=(0, 1, -signal.SIGTERM))
@@ -317,6 +318,7 @@ class HotRestartTest(restarts.HotRestarts, rig.FleetTest):
                 code = new.wait()
                 if "handed over" in self.running.output():
                     # It was the proxy already: then it drained, as asked.
+                    drained = True
                     self.assertEqual(code, 0)
                     self.assertEqual(self.running.wait(), 0)
                     type(self).running = self.successor()
@@ -324,7 +326,10 @@ class HotRestartTest(restarts.HotRestarts, rig.FleetTest):
                 else:
                     self.assertNotEqual(code, 0)
                     self.assert_serves()
-            self.assertEqual(steady.failures, [])
+            # When nobody follows, a listening socket that closes resets a handshake that is under way.
+            reset = "connect: ConnectionResetError"
+            self.assertEqual([failure for failure in steady.failures
+                              if not (drained and failure[1].startswith(reset))], [])
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             path = self.rig.path("notify")
             manager.bind(path)

@@ -129,8 +129,17 @@ void Server::WarmUp(std::function<void()> warm) {
   warm_up_.Begin(std::move(awaited), std::move(warm));
 }
 
+void Server::BeginPreflight(uint32_t sample_percent) {
+  workers_->BeginPreflight(prepared_, sample_percent);
+}
+
+v1::PreflightReport Server::ReadPreflight() const {
+  return workers_ == nullptr ? v1::PreflightReport() : workers_->ReadPreflight();
+}
+
 void Server::Discard() {
   warm_up_.Cancel();  // Before Collect: it holds endpoints.
+  if (workers_ != nullptr) workers_->EndPreflight();
   prepared_.reset();
   if (workers_ != nullptr) workers_->Discard();
   health_.Collect();
@@ -153,6 +162,7 @@ void Server::Commit(std::function<void()> on_effective) {
   }
   overload_.Configure(prepared_->settings.limits());
   warm_up_.Cancel();
+  workers_->EndPreflight();
   certificates_ = std::move(prepared_certificates_);
   requests_at_commit_ = registry_.Sum().requests;
   workers_->Commit(std::move(prepared_), [this, on_effective = std::move(on_effective)] {

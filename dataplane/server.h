@@ -37,6 +37,8 @@ class Server final : public control::Dataplane {
   std::vector<v1::ResourceError> Prepare(config::ParsedSnapshot parsed,
                                          const v1::Version& version) override;
   void WarmUp(std::function<void()> warm) override;
+  void BeginPreflight(uint32_t sample_percent) override;
+  v1::PreflightReport ReadPreflight() const override;
   void Discard() override;
   void Commit(std::function<void()> on_effective) override;
   void SetDraining(bool draining) override;

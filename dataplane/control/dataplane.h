@@ -24,6 +24,10 @@ class Dataplane {
   // that is over; before it returns where there is none. Never after Discard, Commit or another
   // Prepare.
   virtual void WarmUp(std::function<void()> warm) = 0;
+  // Routes that share of the live requests by what is prepared, too, without effect on them, until
+  // Discard, Commit or the next Prepare; counts what would change since it began.
+  virtual void BeginPreflight(uint32_t sample_percent) = 0;
+  virtual v1::PreflightReport ReadPreflight() const = 0;
   virtual void Discard() = 0;
   // Puts the prepared snapshot into service. `on_effective` runs on the control thread when every
   // worker serves it.

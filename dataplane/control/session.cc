@@ -48,9 +48,9 @@ void Session::Start() {
   for (const auto& [key, value] : identity_.labels) (*hello.mutable_labels())[key] = value;
   hello.set_build_version(std::string(base::Version()));
   hello.set_protocol_version(kProtocolVersion);
-  hello.add_features(std::string(snapshot::kResourceDeltaFeature));
   hello.set_snapshot_bytes_max(kSnapshotBytesMax);
   hello.set_bind_host(identity_.bind_host);
+  for (const std::string_view feature : kFeatures) hello.add_features(std::string(feature));
   hello.set_draining(dataplane_.draining());
   if (activator_.has_active()) *hello.mutable_current() = activator_.active_version();
   send_(std::move(message));
@@ -70,6 +70,8 @@ void Session::OnMessage(const v1::ControllerMessage& message) {
       return OnCommit(message.commit().version());
     case v1::ControllerMessage::kDiscard:
       return OnDiscard(message.discard());
+    case v1::ControllerMessage::kPreflight:
+      return OnPreflight(message.preflight());
     case v1::ControllerMessage::kCommand:
       return OnCommand(message.command());
     case v1::ControllerMessage::kBackoff:
@@ -132,7 +134,7 @@ void Session::OnPrepare(const v1::Prepare& prepare) {
   std::vector<v1::ResourceError> errors =
       activator_.Prepare(*std::move(resources), offer_.version());
   if (!errors.empty()) return SendRejected(root, std::move(errors));
-  if (prepare.dry_run()) {
+  if (prepare.dry_run() && !prepare.keep()) {
     SendPrepared(root);
     activator_.Discard();
     return;
@@ -187,6 +189,13 @@ void Session::OnDiscard(const v1::Discard& discard) {
   if (discard.root() == activator_.prepared_root()) activator_.Discard();
 }
 
+// Of something that is not prepared any more: whoever asked will have heard why.
+void Session::OnPreflight(const v1::Preflight& preflight) {
+  if (preflight.root().empty() || preflight.root() != activator_.prepared_root()) return;
+  preflight_root_ = preflight.root();
+  dataplane_.BeginPreflight(std::clamp(preflight.sample_percent(), 1u, 100u));
+}
+
 void Session::OnCommand(const v1::Command& command) {
   v1::ProxyMessage message;
   v1::CommandResult& result = *message.mutable_command_result();
@@ -221,6 +230,19 @@ void Session::SendReport() {
   report.set_draining(dataplane_.draining());
   for (const std::string& error : activator_.last_errors()) report.add_last_errors(error);
   FitReport(&report);
+  send_(std::move(message));
+  SendPreflightReport();
+}
+
+void Session::SendPreflightReport() {
+  if (preflight_root_.empty()) return;
+  if (preflight_root_ != activator_.prepared_root()) {
+    preflight_root_.clear();
+    return;
+  }
+  v1::ProxyMessage message;
+  *message.mutable_preflight_report() = dataplane_.ReadPreflight();
+  message.mutable_preflight_report()->set_root(preflight_root_);
   send_(std::move(message));
 }
 

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "common/preflight/tally.h"
 #include "common/snapshot/delta.h"
 #include "dataplane/control/activator.h"
 #include "sluice/v1/control_service.pb.h"
@@ -37,6 +38,9 @@ class Session {
   static constexpr size_t kMessageBytesMax = size_t{3} << 20;
   static constexpr uint32_t kReportIntervalMsMin = 50, kReportIntervalMsMax = 60'000;
   static constexpr uint32_t kRetryAfterMsMax = 600'000;
+  // What this proxy can do that an older one cannot; told in Hello.
+  static constexpr std::string_view kFeatures[] = {snapshot::kResourceDeltaFeature,
+                                                   preflight::kFeature};
 
   using Send = std::function<void(v1::ProxyMessage message)>;
 
@@ -66,9 +70,11 @@ class Session {
   void OnPrepare(const v1::Prepare& prepare);
   void OnCommit(const v1::Version& version);
   void OnDiscard(const v1::Discard& discard);
+  void OnPreflight(const v1::Preflight& preflight);
   void OnCommand(const v1::Command& command);
   // The offer cannot become a snapshot: `status` decides whether sending everything may help.
   void RefuseOffer(const absl::Status& status, const std::string& computed_root);
+  void SendPreflightReport();
   void SendPrepared(const std::string& root);
   void SendRejected(const std::string& root, std::vector<v1::ResourceError> errors);
   void SendResync(const std::string& expected, const std::string& computed);
@@ -83,6 +89,7 @@ class Session {
   v1::Offer offer_;                                // The newest.
   std::optional<snapshot::DeltaDecoder> decoder_;  // While chunks of offer_ are awaited.
   std::string warming_root_;                       // What is prepared and not yet answered for.
+  std::string preflight_root_;                     // What a preflight was begun for; may be over.
   std::optional<v1::Rejected> rejected_;  // The answer to offer_, should it be asked again.
   uint32_t report_interval_ms_ = 2000;
   bool welcomed_ = false;

@@ -104,8 +104,8 @@ TEST_F(SessionTest, HelloTellsWhoAndWhatIsServed) {
   EXPECT_EQ(hello.boot_id(), "boot");
   EXPECT_EQ(hello.labels().at("zone"), "a");
   EXPECT_EQ(hello.protocol_version(), 1u);
-  ASSERT_EQ(hello.features_size(), 1);
-  EXPECT_EQ(hello.features(0), snapshot::kResourceDeltaFeature);
+  EXPECT_THAT(hello.features(),
+              ::testing::ElementsAre(snapshot::kResourceDeltaFeature, preflight::kFeature));
   EXPECT_FALSE(hello.has_current());
 
   Deliver(one_, 3);
@@ -463,6 +463,64 @@ TEST_F(SessionTest, HealthChangesAreSentAtOnce) {
   health.set_cluster("users");
   session_->SendHealthChange(health);
   EXPECT_EQ(TakeOnly().health_change().endpoint().cluster(), "users");
+}
+
+TEST_F(SessionTest, APreflightIsReportedUntilWhatIsPreparedGoes) {
+  Deliver(one_, 1);
+  Offer(&one_, two_, 2);
+  Prepare(two_);
+  sent_.clear();
+  v1::ControllerMessage message;
+  message.mutable_preflight()->set_root(snapshot::RootOf(two_));
+  message.mutable_preflight()->set_sample_percent(25);
+  session_->OnMessage(message);
+  EXPECT_EQ(dataplane_.preflight_percent, 25u);
+  dataplane_.preflight_to_report.set_requests(9);
+  session_->SendReport();
+  EXPECT_EQ(Sent(), (std::vector<Case>{Case::kReport, Case::kPreflightReport}));
+  EXPECT_EQ(sent_.back().preflight_report().root(), snapshot::RootOf(two_));
+  EXPECT_EQ(sent_.back().preflight_report().requests(), 9u);
+  sent_.clear();
+  Discard(two_);
+  EXPECT_EQ(dataplane_.preflight_percent, 0u);
+  session_->SendReport();
+  EXPECT_EQ(Sent(), (std::vector<Case>{Case::kReport}));
+}
+
+TEST_F(SessionTest, ThereIsNoPreflightOfWhatIsNotPrepared) {
+  Deliver(one_, 1);
+  v1::ControllerMessage message;
+  message.mutable_preflight()->set_root(snapshot::RootOf(two_));
+  message.mutable_preflight()->set_sample_percent(100);
+  session_->OnMessage(message);
+  message.mutable_preflight()->clear_root();
+  session_->OnMessage(message);
+  EXPECT_EQ(dataplane_.preflight_percent, 0u);
+}
+
+TEST_F(SessionTest, ADryRunThatIsKeptStaysUntilDiscard) {
+  Offer(nullptr, one_, 1);
+  v1::ControllerMessage message;
+  message.mutable_prepare()->set_root(snapshot::RootOf(one_));
+  message.mutable_prepare()->set_dry_run(true);
+  message.mutable_prepare()->set_keep(true);
+  session_->OnMessage(message);
+  EXPECT_EQ(Sent(), (std::vector<Case>{Case::kPrepared}));
+  EXPECT_EQ(activator_.prepared_root(), snapshot::RootOf(one_));
+  Discard(one_);
+  EXPECT_EQ(activator_.prepared_root(), "");
+}
+
+TEST_F(SessionTest, AStreamThatEndsEndsThePreflight) {
+  Offer(nullptr, one_, 1);
+  Prepare(one_);
+  v1::ControllerMessage message;
+  message.mutable_preflight()->set_root(snapshot::RootOf(one_));
+  message.mutable_preflight()->set_sample_percent(100);
+  session_->OnMessage(message);
+  EXPECT_EQ(dataplane_.preflight_percent, 100u);
+  Begin();
+  EXPECT_EQ(dataplane_.preflight_percent, 0u);
 }
 
 }  // namespace

@@ -30,13 +30,17 @@ class FakeDataplane final : public Dataplane {
   void BecomeWarm() {
     if (warming) std::exchange(warming, nullptr)();
   }
+  void BeginPreflight(uint32_t sample_percent) override { preflight_percent = sample_percent; }
+  v1::PreflightReport ReadPreflight() const override { return preflight_to_report; }
   void Discard() override {
     ++discards;
+    preflight_percent = 0;
     warming = nullptr;
     prepared_revision = 0;
   }
   void Commit(std::function<void()> on_effective) override {
     warming = nullptr;
+    preflight_percent = 0;
     current = std::move(parsed_);
     prepared_revision = 0;
     if (effective_at_once) {
@@ -65,6 +69,8 @@ class FakeDataplane final : public Dataplane {
 
   std::vector<v1::ResourceError> refusals;
   v1::Report report_to_fill;
+  v1::PreflightReport preflight_to_report;
+  uint32_t preflight_percent = 0;  // 0: none runs.
   nlohmann::json clusters = nlohmann::json::array();
   config::ParsedSnapshot current;
   std::vector<std::function<void()>> waiting;

@@ -44,6 +44,7 @@ class Exchange {
   http::Failure Resolve();
   http::Failure ResolvePath();
   bool IsMisdirected() const;
+  void LookAhead(bool encoded_slash);  // For a preflight.
   void IdentifyRequest();
 
   // --- Answering by ourselves (local_reply.cc).

@@ -4,6 +4,7 @@
 #include "common/route/route_table.h"
 #include "dataplane/exchange/exchange.h"
 #include "dataplane/http/char_class.h"
+#include "dataplane/preflight/shadow.h"
 
 namespace sluice::exchange {
 
@@ -29,13 +30,24 @@ Failure Exchange::Resolve() {
     encoded_slash = normalized.has_encoded_slash;
   }
   const int index = service().routes.Find({.host = host_, .path = path_});
-  if (index == route::RouteTable::kNone) {
-    return IsMisdirected() ? Failure::kMisdirected : Failure::kNoRoute;
+  if (index != route::RouteTable::kNone) {
+    route_ = &service().route_list[static_cast<size_t>(index)];
   }
-  route_ = &service().route_list[static_cast<size_t>(index)];
+  if (context_.shadow != nullptr) [[unlikely]]
+    LookAhead(encoded_slash);
+  if (route_ == nullptr) return IsMisdirected() ? Failure::kMisdirected : Failure::kNoRoute;
   slot_ = route_->answer != nullptr ? route_->local_slot : route_->choices.front().slot;
   if (encoded_slash && !route_->keep_encoded_slashes) return Failure::kBadPath;
   return Failure::kNone;
+}
+
+void Exchange::LookAhead(bool encoded_slash) {
+  if (!context_.shadow->Wants(context_.random)) return;
+  context_.shadow->Look({.config = &runtime_.config(), .service = &service(), .route = route_},
+                        {.method = request_.head->method_text,
+                         .host = host_,
+                         .path = path_,
+                         .encoded_slash = encoded_slash});
 }
 
 // Whether the connection was made for another host than the one that nothing here is known of: a

@@ -14,6 +14,10 @@
 #include "dataplane/runtime/runtime_config.h"
 #include "dataplane/upstream/cluster.h"
 
+namespace sluice::preflight {
+class Shadow;
+}
+
 namespace sluice::runtime {
 
 // One snapshot as one worker serves it. Counted by that worker alone: `uses` are the exchanges that
@@ -36,6 +40,7 @@ struct WorkerContext {
   // Closes some of the oldest idle client connections; how many it were.
   size_t (*give_up_oldest_idle)(void* owner) = nullptr;
   void* owner = nullptr;
+  preflight::Shadow* shadow = nullptr;  // While a preflight runs.
   bool draining = false;
 };
 

@@ -220,6 +220,27 @@ void Worker::ListConnections(std::function<void(std::vector<ConnectionInfo>)> do
   });
 }
 
+void Worker::BeginPreflight(const runtime::RuntimeConfig* prepared, uint32_t sample_percent) {
+  reactor_.Post([this, prepared, sample_percent] {
+    shadow_ = std::make_unique<preflight::Shadow>(*prepared, sample_percent);
+    context_.shadow = shadow_.get();
+  });
+}
+
+void Worker::EndPreflight(std::function<void()> done) {
+  reactor_.Post([this, done = std::move(done)] {
+    context_.shadow = nullptr;
+    shadow_.reset();
+    done();
+  });
+}
+
+void Worker::ReadPreflight(std::function<void(const v1::PreflightReport&)> done) {
+  reactor_.Post([this, done = std::move(done)] {
+    done(shadow_ == nullptr ? v1::PreflightReport() : shadow_->ToReport());
+  });
+}
+
 // May be called from deep inside an exchange: the clusters go when its stack has unwound.
 void Worker::Retire(void* worker, runtime::WorkerRuntime* runtime) {
   auto* self = static_cast<Worker*>(worker);

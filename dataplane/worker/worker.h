@@ -13,6 +13,7 @@
 
 #include "dataplane/downstream/client_connection.h"
 #include "dataplane/listener/listener.h"
+#include "dataplane/preflight/shadow.h"
 
 namespace sluice::worker {
 
@@ -75,6 +76,11 @@ class Worker {
 
   void ListConnections(std::function<void(std::vector<ConnectionInfo>)> done);
 
+  // Requests are routed by `prepared` too, which must outlive it, until EndPreflight is `done`.
+  void BeginPreflight(const runtime::RuntimeConfig* prepared, uint32_t sample_percent);
+  void EndPreflight(std::function<void()> done);
+  void ReadPreflight(std::function<void(const v1::PreflightReport&)> done);
+
  private:
   static void Retire(void* worker, runtime::WorkerRuntime* runtime);
   static void FreeRetired(void* worker);
@@ -100,6 +106,7 @@ class Worker {
   base::Random random_;
   upstream::PoolSet pools_;
   runtime::WorkerContext context_;
+  std::unique_ptr<preflight::Shadow> shadow_;
   runtime::WorkerRuntime* current_ = nullptr;
   std::vector<runtime::WorkerRuntime*> retired_;  // Freed by the loop.
   std::unordered_map<std::string, std::unique_ptr<listener::Listener>> listeners_;  // By address.

@@ -213,4 +213,39 @@ std::vector<ConnectionInfo> WorkerSet::ListConnections() {
   return all;
 }
 
+void WorkerSet::BeginPreflight(std::shared_ptr<const runtime::RuntimeConfig> prepared,
+                               uint32_t sample_percent) {
+  EndPreflight();
+  preflight_ = std::move(prepared);
+  for (auto& worker : workers_) worker->BeginPreflight(preflight_.get(), sample_percent);
+}
+
+void WorkerSet::EndPreflight() {
+  if (preflight_ == nullptr || stopped_) return;
+  std::latch answered(static_cast<std::ptrdiff_t>(workers_.size()));
+  for (auto& worker : workers_) {
+    worker->EndPreflight([&answered] { answered.count_down(); });
+  }
+  answered.wait();
+  preflight_.reset();
+}
+
+v1::PreflightReport WorkerSet::ReadPreflight() {
+  preflight::Tally all;
+  if (preflight_ == nullptr || stopped_) return all.ToReport();
+  std::mutex mutex;  // Guards `all`.
+  std::latch answered(static_cast<std::ptrdiff_t>(workers_.size()));
+  for (auto& worker : workers_) {
+    worker->ReadPreflight([&](const v1::PreflightReport& report) {
+      {
+        const std::lock_guard lock(mutex);
+        all.Merge(report);
+      }
+      answered.count_down();
+    });
+  }
+  answered.wait();
+  return all.ToReport();
+}
+
 }  // namespace sluice::worker

@@ -60,6 +60,12 @@ class WorkerSet {
   uint32_t open_connections(const std::string& bound_address) const;
   // Asks every worker and waits for the answers.
   std::vector<ConnectionInfo> ListConnections();
+  // Requests are routed by `prepared` too, without effect, until EndPreflight or Stop. EndPreflight
+  // and ReadPreflight ask every worker and wait for the answers.
+  void BeginPreflight(std::shared_ptr<const runtime::RuntimeConfig> prepared,
+                      uint32_t sample_percent);
+  void EndPreflight();
+  v1::PreflightReport ReadPreflight();
   // Idle client connections close, soon.
   void GiveUpIdle();
   void Stop();
@@ -74,6 +80,7 @@ class WorkerSet {
   const WorkerSetOptions options_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::shared_ptr<const runtime::RuntimeConfig> current_;
+  std::shared_ptr<const runtime::RuntimeConfig> preflight_;  // Null: none runs.
   SocketsByAddress prepared_;
   SocketsByAddress adopted_;  // Until the first commit.
   SocketsByAddress held_;     // Committed, until BeginAccepting.

@@ -22,6 +22,13 @@ struct Controller::Change {
   uint64_t again_revision = 0;               // Of the version that this one has the content of.
   std::optional<v1::RolloutStrategy> waves;  // None: all at once.
   bool rolling = false;                      // It is on its way in waves.
+  struct PreflightPlan {
+    uint32_t duration_ms = 0;
+    std::string nodes = {}, order_by = {};  // As in RolloutStrategy.
+    uint32_t sample_percent = 100;
+    std::optional<uint32_t> max_changed_ppm = {};
+  };
+  std::optional<PreflightPlan> preflight;
   std::shared_ptr<const CurrentVersion> before;
   store::StoredVersion version;
   int64_t started_ms = base::MonotonicMillis();

@@ -3,6 +3,7 @@
 // Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -13,15 +14,18 @@ class ChangeQueue {
  public:
   explicit ChangeQueue(uint64_t waiting_max) : waiting_max_(waiting_max) {}
 
-  // Blocks until it is the caller's turn. False, at once, when too many wait already.
-  bool Enter();
+  // Blocks until it is the caller's turn. False, at once, when too many wait already. `presses`:
+  // whoever makes a change meanwhile should not take his time.
+  bool Enter(bool presses);
   void Leave();
   uint64_t waiting();
+  // Whether one that presses waits; returns at once when it does, else after `timeout`.
+  bool WaitForPressure(std::chrono::milliseconds timeout);
 
   // Ends with the scope. `entered` false: there was no room.
   class Turn {
    public:
-    explicit Turn(ChangeQueue& queue) : queue_(queue), entered_(queue.Enter()) {}
+    Turn(ChangeQueue& queue, bool presses) : queue_(queue), entered_(queue.Enter(presses)) {}
     ~Turn() {
       if (entered_) queue_.Leave();
     }
@@ -40,6 +44,7 @@ class ChangeQueue {
   std::condition_variable turned_;
   uint64_t next_ticket_ = 0;
   uint64_t serving_ = 0;
+  uint64_t pressing_ = 0;
 };
 
 }  // namespace sluice::apply

@@ -62,7 +62,7 @@ void Controller::Apply(const v1::Document& document, const ChangeRequest& reques
   Change change{.request = request, .message = request.message};
   Progress progress;
   {
-    const ChangeQueue::Turn turn(queue_);
+    const ChangeQueue::Turn turn(queue_, request.dry_run == v1::ApplyRequest::NONE);
     change.before = current();
     if (!turn.entered()) {
       SetOutcome(&progress, Progress::REFUSED,
@@ -82,7 +82,7 @@ void Controller::Rollback(uint64_t revision, const ChangeRequest& request,
   Change change{.request = request, .message = request.message};
   Progress progress;
   {
-    const ChangeQueue::Turn turn(queue_);
+    const ChangeQueue::Turn turn(queue_, request.dry_run == v1::ApplyRequest::NONE);
     change.before = current();
     if (!turn.entered()) {
       SetOutcome(&progress, Progress::REFUSED,
@@ -103,7 +103,9 @@ void Controller::Make(Change& change, const OnProgress& on_progress, Progress* p
   const auto changes = build::DiffResources(*change.before->resources, *change.resources);
   for (const v1::ResourceChange& one : changes) *progress->add_changes() = one;
   if (!Guard(change, progress)) return;
-  if (const absl::Status chosen = ChooseStrategy(change); !chosen.ok()) {
+  absl::Status chosen = ChooseStrategy(change);
+  chosen.Update(ChoosePreflight(change));
+  if (!chosen.ok()) {
     SetOutcome(progress, Progress::REFUSED, Text(chosen));
     return;
   }
@@ -125,11 +127,22 @@ void Controller::Make(Change& change, const OnProgress& on_progress, Progress* p
   // Whatever happens now, the version is on disk. A rollout in waves that is under way goes no
   // further until it is known whether this version takes its place.
   *progress->mutable_version() = change.version.version;
-  const auto hold = runner_.Hold();
+  auto hold = runner_.Hold();
+  if (change.preflight && runner_.active()) {
+    // Neither could wait for the other's end.
+    runner_.Supersede(fmt::format("version {} came, with a preflight of its own",
+                                  change.version.version.revision()),
+                      /*keep_nodes=*/false);
+  }
   StartRollout(change, /*dry_run=*/false);
   if (AwaitPrepared(change, on_progress, progress) == publish::RolloutPhase::kRefused) {
     Refuse(change, "a node refused the version; every node keeps the one before", progress);
     return;
+  }
+  if (change.preflight) {
+    hold.unlock();  // Nothing is under way, and nothing can begin before this change is over.
+    if (!Preflight(change, on_progress, progress)) return;
+    hold.lock();
   }
   // Every node that answered has it ready, and none serves it.
   if (change.waves) {
@@ -246,7 +259,8 @@ void Controller::StartRollout(const Change& change, bool dry_run) {
   hub_.StartRollout({.version = change.version.version,
                      .resources = change.resources,
                      .partial = change.request.partial,
-                     .dry_run = dry_run});
+                     .dry_run = dry_run,
+                     .keep = change.preflight.has_value()});
 }
 
 publish::RolloutPhase Controller::AwaitPrepared(const Change& change, const OnProgress& on_progress,
@@ -291,8 +305,12 @@ void Controller::DryRunOnNodes(Change& change, const OnProgress& on_progress, Pr
   version.set_revision(change.before->info.version.revision() + 1);
   version.set_root(change.root);
   StartRollout(change, /*dry_run=*/true);
-  const bool prepared =
-      AwaitPrepared(change, on_progress, progress) == publish::RolloutPhase::kRehearsed;
+  const publish::RolloutPhase phase = AwaitPrepared(change, on_progress, progress);
+  const bool prepared = phase != publish::RolloutPhase::kRefused;
+  if (change.preflight && phase == publish::RolloutPhase::kPrepared) {
+    if (!Preflight(change, on_progress, progress)) return;
+    hub_.Abandon();
+  }
   SetOutcome(progress, prepared ? Progress::DRY_RUN_OK : Progress::REFUSED,
              prepared ? "every node that answered could prepare it; nothing changed"
                       : "a node would refuse it; nothing changed");
@@ -388,8 +406,14 @@ void Controller::Audit(const Change& change, const Progress& progress) {
   entry.set_action(request.dry_run != v1::ApplyRequest::NONE ? "dry-run"
                    : request.source == "rollback"            ? "rollback"
                                                              : "apply");
-  entry.set_detail(fmt::format("{}: version {}: {}", Progress::Outcome_Name(progress.outcome()),
-                               progress.version().revision(), progress.message()));
+  std::string preflight;
+  if (progress.has_preflight()) {
+    preflight = fmt::format("; preflight: {} of {} requests would change",
+                            progress.preflight().figures().changed(),
+                            progress.preflight().figures().requests());
+  }
+  entry.set_detail(fmt::format("{}: version {}: {}{}", Progress::Outcome_Name(progress.outcome()),
+                               progress.version().revision(), progress.message(), preflight));
   if (const absl::Status status = store_.Audit(entry); !status.ok()) {
     base::LogError("{}", Text(status));
   }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -106,6 +107,13 @@ class Controller {
   publish::RolloutPhase AwaitPrepared(const Change& change, const OnProgress& on_progress,
                                       v1::ApplyProgress* progress);
   bool MakeCurrent(Change& change, v1::ApplyProgress* progress);
+  // What stands against the request's or the document's preflight; preflight.cc.
+  absl::Status ChoosePreflight(Change& change) const;
+  // Of what is prepared. False: it goes no further, and has been discarded.
+  bool Preflight(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
+  std::string LookAhead(const Change& change, const OnProgress& on_progress,
+                        v1::ApplyProgress* progress);
+  bool EndPreflight(const v1::RolloutActionRequest& request, v1::Rollout* rollout);
   void Refuse(const Change& change, const std::string& why, v1::ApplyProgress* progress);
   void DryRunOnNodes(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
   void AwaitEffective(const Change& change, const OnProgress& on_progress,
@@ -136,6 +144,9 @@ class Controller {
   ApplyCounters counters_;
   v1::SourceStatus source_status_;
   std::shared_ptr<const CurrentVersion> current_ = std::make_shared<const CurrentVersion>();
+  // The version whose preflight runs, and who has ended it.
+  std::optional<v1::Version> preflight_of_;
+  std::string preflight_ended_by_;
 
   RolloutRunner runner_;  // Last: its thread uses the others.
 };

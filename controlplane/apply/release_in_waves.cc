@@ -230,7 +230,9 @@ absl::StatusOr<v1::Rollout> Controller::GetRollout(uint64_t revision) const {
 
 absl::StatusOr<v1::Rollout> Controller::ActOnRollout(const v1::RolloutActionRequest& request,
                                                      const std::string& peer) {
-  auto rollout = runner_.Act(request);
+  v1::Rollout preflighted;
+  auto rollout = EndPreflight(request, &preflighted) ? absl::StatusOr<v1::Rollout>(preflighted)
+                                                     : runner_.Act(request);
   v1::AuditEntry entry;
   entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
   entry.set_author(request.author());

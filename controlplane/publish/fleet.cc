@@ -15,10 +15,11 @@ using Progress = v1::NodeProgress;
 // Then the version counts as refused: prepared and lost for ever is no way to live.
 constexpr int kCommitsFailedMax = 3;
 
-SharedMessage PrepareMessage(const std::string& root, bool dry_run) {
+SharedMessage PrepareMessage(const std::string& root, bool dry_run, bool keep) {
   v1::ControllerMessage message;
   message.mutable_prepare()->set_root(root);
   message.mutable_prepare()->set_dry_run(dry_run);
+  message.mutable_prepare()->set_keep(keep);
   return Encode(message);
 }
 
@@ -150,7 +151,8 @@ void Fleet::Offer(ProxyNode& node, const v1::Version& version, const SharedResou
   const EncodedOffer& offer =
       deltas_.Find(node.base_root, version, resources, ChangedAsFor(node.hello));
   for (const SharedMessage& message : offer.messages) send_(node.stream, message);
-  send_(node.stream, PrepareMessage(version.root(), dry_run));
+  const bool keep = dry_run && rollout_.request().keep;
+  send_(node.stream, PrepareMessage(version.root(), dry_run, keep));
   node.bytes_sent += offer.bytes;
   node.stage = Stage::kOffered;
   node.offered = version;
@@ -213,6 +215,7 @@ void Fleet::StartRollout(RolloutRequest request, int64_t now_ms) {
   SLUICE_CHECK(!rollout_.active());
   deltas_.Know(request.version.root(), request.resources);
   rollout_ = Rollout(std::move(request), now_ms + options_.prepare_timeout_ms);
+  preflight_.clear();
   for (auto& [id, node] : nodes_) {
     if (node.connected()) rollout_.Join(id, Progress::WAITING);
   }
@@ -301,6 +304,8 @@ void Fleet::OnMessage(uint64_t stream, const v1::ProxyMessage& message, int64_t 
       return OnResync(*node, message.resync(), now_ms);
     case v1::ProxyMessage::kReport:
       return OnReport(*node, message.report(), now_ms, now_unix_ms);
+    case v1::ProxyMessage::kPreflightReport:
+      return OnPreflightReport(*node, message.preflight_report());
     case v1::ProxyMessage::kHealthChange:
       return NoteHealth(message.health_change().endpoint(), &node->report);
     default:

@@ -66,8 +66,15 @@ class Fleet {
   void Release(int64_t now_ms);
   void Abandon(int64_t now_ms);
 
-  // --- Waves.
+  // --- Preflight; fleet_preflight.cc.
   using Audience = std::set<std::string>;  // Names of nodes.
+  // After kPrepared: those of `among` that hold the version ready, serve another and know how route
+  // a share of their requests by it too, until it is released or abandoned. How many they are.
+  size_t BeginPreflight(const Audience& among, uint32_t sample_percent);
+  // Who does so, and what they have found so far; without durations.
+  v1::PreflightSummary PreflightFindings() const;
+
+  // --- Waves.
   // After kPrepared, in place of Release: for these nodes only. Takes the place of a candidate
   // before it, whose nodes go back if they are not among these.
   void ReleaseTo(Audience audience, int64_t now_ms);
@@ -109,6 +116,7 @@ class Fleet {
   void OnEffective(ProxyNode& node, const v1::Version& version, int64_t now_ms,
                    int64_t now_unix_ms);
   void OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms, int64_t now_unix_ms);
+  void OnPreflightReport(const ProxyNode& node, const v1::PreflightReport& report);
   bool IsOfRollout(const ProxyNode& node) const;
 
   const FleetOptions options_;
@@ -125,6 +133,8 @@ class Fleet {
   };
   std::optional<Candidate> candidate_;
   Rollout rollout_;
+  // What each node has reported, by name; none yet where it has not.
+  std::map<std::string, std::optional<v1::PreflightReport>> preflight_;
 };
 
 }  // namespace sluice::publish

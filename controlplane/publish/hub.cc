@@ -287,6 +287,19 @@ void Hub::Abandon() {
   Changed();
 }
 
+// --- Preflight.
+
+size_t Hub::BeginPreflight(const Fleet::Audience& among, uint32_t sample_percent) {
+  const std::lock_guard lock(mutex_);
+  if (fleet_.rollout().phase() != RolloutPhase::kPrepared) return 0;
+  return fleet_.BeginPreflight(among, sample_percent);
+}
+
+v1::PreflightSummary Hub::PreflightFindings() const {
+  const std::lock_guard lock(mutex_);
+  return fleet_.PreflightFindings();
+}
+
 // --- Waves.
 
 bool Hub::ReleaseTo(Fleet::Audience audience) {

@@ -83,6 +83,10 @@ class Hub {
   bool Release();
   void Abandon();
 
+  // --- Preflight; see Fleet. 0: none of them can, or the version is not prepared any more.
+  size_t BeginPreflight(const Fleet::Audience& among, uint32_t sample_percent);
+  v1::PreflightSummary PreflightFindings() const;
+
   // --- Waves; see Fleet.
   // False: it is not prepared any more.
   bool ReleaseTo(Fleet::Audience audience);

@@ -55,9 +55,10 @@ bool Rollout::Judge(int64_t now_ms) {
   }
   const int rejected = CountOf(Progress::REJECTED), prepared = CountOf(Progress::PREPARED);
   const bool refused = rejected > 0 && (!request_.partial || request_.dry_run || prepared == 0);
-  phase_ = refused            ? RolloutPhase::kRefused
-           : request_.dry_run ? RolloutPhase::kRehearsed
-                              : RolloutPhase::kPrepared;
+  const bool over = request_.dry_run && !request_.keep;
+  phase_ = refused ? RolloutPhase::kRefused
+           : over  ? RolloutPhase::kRehearsed
+                   : RolloutPhase::kPrepared;
   return true;
 }
 

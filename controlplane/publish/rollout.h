@@ -28,6 +28,7 @@ struct RolloutRequest {
   SharedResources resources;
   bool partial = false;  // Go on with those that prepared though others refused.
   bool dry_run = false;
+  bool keep = false;  // A dry run that stays prepared until Abandon.
 };
 
 class Rollout {

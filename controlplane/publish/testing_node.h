@@ -30,6 +30,7 @@ class TestNode {
     bool automatic = true;  // Prepares, commits and answers commands by itself.
     bool reads = true;
     std::function<std::string(const v1::Prepare&)> refuse;  // Not empty: why it rejects.
+    std::optional<v1::PreflightReport> preflight;           // What it finds; none: it cannot.
   };
 
   TestNode(const std::shared_ptr<grpc::Channel>& channel, Options options)
@@ -41,6 +42,7 @@ class TestNode {
     hello.mutable_hello()->set_boot_id(options_.boot);
     hello.mutable_hello()->set_protocol_version(1);
     *hello.mutable_hello()->mutable_current() = options_.current;
+    if (options_.preflight) hello.mutable_hello()->add_features("preflight");
     Send(hello);
     if (options_.reads) reader_ = std::thread([this] { Read(); });
   }
@@ -166,6 +168,10 @@ class TestNode {
         *effective.mutable_effective()->mutable_version() = version_;
         return {answer, effective};
       }
+      case v1::ControllerMessage::kPreflight:
+        *answer.mutable_preflight_report() = options_.preflight.value();
+        answer.mutable_preflight_report()->set_root(message.preflight().root());
+        return {answer};
       case v1::ControllerMessage::kCommand:
         answer.mutable_command_result()->set_id(message.command().id());
         answer.mutable_command_result()->set_ok(!message.command().has_dump());

@@ -362,13 +362,15 @@ bool BlockReader::ReadScalar(const Key& key, YamlNode node, const Path& path, Va
     const std::string_view wanted = is_text                          ? "a text"
                                     : key.kind == KeyKind::kFlag     ? "true or false"
                                     : key.kind == KeyKind::kDuration ? "a duration like 5s"
+                                    : key.kind == KeyKind::kRatio    ? "a number from 0 to 1"
                                                                      : "a whole number";
     return Refuse(node, path, fmt::format("must be {}, not {}", wanted, KindText(node)));
   }
   value->text = node.text();
   if (!base::IsUtf8(value->text)) return Refuse(node, path, "the text is not UTF-8");
   std::string wrong = ParseWord(key, value->text, &value->number);
-  const bool bare = key.kind == KeyKind::kFlag || key.kind == KeyKind::kInteger;
+  const bool bare =
+      key.kind == KeyKind::kFlag || key.kind == KeyKind::kInteger || key.kind == KeyKind::kRatio;
   if (wrong.empty() && bare && node.quoted()) {
     wrong = fmt::format("must not be a text; remove the quotes around {}", value->text);
   }

@@ -7,6 +7,7 @@ namespace sluice::yaml {
 namespace {
 
 constexpr int64_t kDayMs = 86'400'000;
+constexpr int64_t kPreflightMsMax = 3'600'000;
 
 constexpr Choice kPromotions[] = {{"automatic", 0}, {"manual", 1}};
 constexpr Choice kOnFailure[] = {{"rollback", 0}, {"pause", 1}};
@@ -61,6 +62,14 @@ constexpr Key kGateKeys[] = {
      .field = "ignore_endpoints",
      .initial = "true",
      .inverted = true},
+    {.name = "max_changed_ratio",
+     .kind = KeyKind::kRatio,
+     .doc = "The share of live requests that the version may treat otherwise than the one that "
+            "serves, as the preflight finds; above it, the version is refused before anything "
+            "changes. Set without `preflight`, it means one of 30s.",
+     .example = "0.01",
+     .field = "max_changed_ppm",
+     .without = "not judged"},
 };
 constexpr Block kGates = {.title = "rollout.gates",
                           .doc = "What every wave must pass before the next one.",
@@ -106,6 +115,28 @@ constexpr Key kRolloutKeys[] = {
      .field = "pause_on_failure",
      .initial = "rollback",
      .choices = kOnFailure},
+    {.name = "preflight",
+     .kind = KeyKind::kDuration,
+     .doc = "How long live requests are also routed by the version, without effect, before the "
+            "first wave; what would change is reported.",
+     .example = "'30s'",
+     .field = "preflight_ms",
+     .without = "no preflight",
+     .max = kPreflightMsMax},
+    {.name = "preflight_nodes",
+     .doc = "On how many nodes, in the order of `order_by`: a number, or a share of all.",
+     .example = "'10%'",
+     .field = "preflight_nodes",
+     .without = "on all",
+     .check = WaveProblem},
+    {.name = "preflight_sample_percent",
+     .kind = KeyKind::kInteger,
+     .doc = "Of these nodes' requests, how many are looked at.",
+     .example = "10",
+     .field = "preflight_sample_percent",
+     .initial = "100",
+     .min = 1,
+     .max = 100},
     {.name = "gates",
      .kind = KeyKind::kBlock,
      .doc = "What every wave must pass before the next one.",

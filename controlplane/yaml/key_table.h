@@ -21,6 +21,7 @@ enum class KeyKind : uint8_t {
   kInteger,
   kIntegers,  // A list of integers.
   kDuration,  // 250ms, 5s, 1m30s; milliseconds in the message.
+  kRatio,     // 0.05, from 0 to 1; millionths in the message.
   kChoice,    // One of `choices`.
   kBlock,     // A mapping with keys of its own.
   kBlocks,    // A list of such mappings.

@@ -54,6 +54,8 @@ std::string TypeOf(const Key& key) {
         return fmt::format("{}, from {}", what, key.min);
       return fmt::format("{}, {} to {}", what, key.min, key.max);
     }
+    case KeyKind::kRatio:
+      return "number, 0 to 1";
     case KeyKind::kDuration:
       return "duration";
     case KeyKind::kChoice: {

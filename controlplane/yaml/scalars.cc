@@ -104,6 +104,16 @@ std::string ParseInteger(std::string_view text, int64_t min, int64_t max, int64_
   return {};
 }
 
+std::string ParseRatio(std::string_view text, int64_t* millionths) {
+  std::string_view rest = text;
+  if (TakeDecimal(&rest, millionths) && rest.empty() && *millionths <= 1'000'000) return {};
+  if (rest == "%" && *millionths <= 100'000'000) {
+    return fmt::format("{} is no ratio; write it as a number from 0 to 1: {}", Quoted(text),
+                       static_cast<double>(*millionths) / 100'000'000);
+  }
+  return fmt::format("{} is no ratio; write a number from 0 to 1, such as 0.05", Quoted(text));
+}
+
 std::string ParseFlag(std::string_view text, int64_t* value) {
   *value = text == "true" ? 1 : 0;
   if (text == "true" || text == "false") return {};
@@ -182,6 +192,8 @@ std::string ParseWord(const Key& key, std::string_view text, int64_t* number) {
       if (wrong.empty()) *number *= key.scale;
       return wrong;
     }
+    case KeyKind::kRatio:
+      return ParseRatio(text, number);
     case KeyKind::kDuration:
       return CheckDuration(key, text, number);
     case KeyKind::kChoice:

@@ -43,6 +43,8 @@ Json ValueSchema(const Key& key) {
       return IntegerSchema(key);
     case KeyKind::kIntegers:
       return {{"type", "array"}, {"items", IntegerSchema(key)}};
+    case KeyKind::kRatio:
+      return {{"type", "number"}, {"minimum", 0}, {"maximum", 1}};
     case KeyKind::kDuration:
       return {{"type", "string"}, {"pattern", kDurationPattern}};
     case KeyKind::kBlock:

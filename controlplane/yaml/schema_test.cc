@@ -56,6 +56,7 @@ Json ToJson(YamlNode node) {
       if (node.quoted()) return text;
       if (text == "true" || text == "false") return text == "true";
       if (std::regex_match(text, std::regex("-?[0-9]+"))) return std::stoll(text);
+      if (std::regex_match(text, std::regex("[0-9]+\\.[0-9]+"))) return std::stod(text);
       return text;
     }
     default:
@@ -68,11 +69,11 @@ void Check(const Json& schema, const Json& value, const std::string& at,
            std::vector<std::string>* wrong) {
   for (const auto& [keyword, rule] : schema.items()) {
     if (keyword == "type") {
-      const bool fits = (rule == "object" && value.is_object()) ||
-                        (rule == "array" && value.is_array()) ||
-                        (rule == "string" && value.is_string()) ||
-                        (rule == "integer" && value.is_number_integer()) ||
-                        (rule == "boolean" && value.is_boolean());
+      const bool fits =
+          (rule == "object" && value.is_object()) || (rule == "array" && value.is_array()) ||
+          (rule == "string" && value.is_string()) ||
+          (rule == "integer" && value.is_number_integer()) ||
+          (rule == "number" && value.is_number()) || (rule == "boolean" && value.is_boolean());
       if (!fits) wrong->push_back(at + ": is no " + rule.get<std::string>());
     } else if (keyword == "properties" && value.is_object()) {
       for (const auto& [key, inner] : value.items()) {

@@ -98,6 +98,8 @@ std::vector<Utterance> Protocol::OnMessage(const v1::ControllerMessage& message,
       if (prepared_ != nullptr && message.discard().root() == prepared_->root) prepared_.reset();
       observer_.OnDiscard(identity_.index, now_us);
       return {};
+    case v1::ControllerMessage::kPreflight:
+      return {};  // Its Hello does not offer it: there are no requests to look at.
     case v1::ControllerMessage::kCommand: {
       observer_.OnCommand(identity_.index);
       Utterance answer;

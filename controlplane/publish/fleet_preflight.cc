@@ -1,0 +1,60 @@
+// The fleet while live requests are routed by a version that is prepared: who does so, what they
+// find.
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "common/preflight/tally.h"
+#include "controlplane/publish/fleet.h"
+
+namespace sluice::publish {
+namespace {
+
+bool HasPreflight(const ProxyNode& node) {
+  const auto& features = node.hello.features();
+  return std::find(features.begin(), features.end(), preflight::kFeature) != features.end();
+}
+
+}  // namespace
+
+size_t Fleet::BeginPreflight(const Audience& among, uint32_t sample_percent) {
+  SLUICE_CHECK(rollout_.phase() == RolloutPhase::kPrepared);
+  v1::ControllerMessage message;
+  message.mutable_preflight()->set_root(rollout_.root());
+  message.mutable_preflight()->set_sample_percent(sample_percent);
+  const SharedMessage encoded = Encode(message);
+  preflight_.clear();
+  for (const auto& [id, node] : nodes_) {
+    const bool ready = node.connected() && node.stage == Stage::kPrepared &&
+                       node.offered.root() == rollout_.root() &&
+                       node.version.root() != rollout_.root() && !node.version.root().empty();
+    if (!ready || !among.contains(id) || !HasPreflight(node)) continue;
+    preflight_[id];
+    send_(node.stream, encoded);
+  }
+  return preflight_.size();
+}
+
+void Fleet::OnPreflightReport(const ProxyNode& node, const v1::PreflightReport& report) {
+  const auto found = preflight_.find(node.id);
+  if (found == preflight_.end() || report.root() != rollout_.root()) return;
+  preflight::Tally trimmed;
+  trimmed.Merge(report);
+  found->second = trimmed.ToReport();
+}
+
+v1::PreflightSummary Fleet::PreflightFindings() const {
+  v1::PreflightSummary summary;
+  preflight::Tally all;
+  for (const auto& [id, report] : preflight_) {
+    summary.add_node_ids(id);
+    if (report.has_value()) {
+      all.Merge(*report);
+    } else {
+      summary.add_silent(id);
+    }
+  }
+  *summary.mutable_figures() = all.ToReport();
+  return summary;
+}
+
+}  // namespace sluice::publish

@@ -119,10 +119,12 @@ class Ctl:
     def __init__(self, rig):
         self.rig = rig
 
+    def argv(self, *args, controller=None):
+        return [os.path.join(BIN, "sluicectl"), "--controller",
+                controller or self.rig.controller.grpc, "--insecure", *map(str, args)]
+
     def __call__(self, *args, code=0, stdin=None, controller=None, timeout=None, env=None):
-        argv = [os.path.join(BIN, "sluicectl"),
-                "--controller", controller or self.rig.controller.grpc, "--insecure",
-                *map(str, args)]
+        argv = self.argv(*args, controller=controller)
         environment = {**os.environ, **process.sanitizer_environment(ROOT), **(env or {})}
         done = subprocess.run(argv, input=stdin, stdin=None if stdin is not None else
                               subprocess.DEVNULL, capture_output=True, text=True,

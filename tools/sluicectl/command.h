@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -29,8 +30,14 @@ struct DurationMs {
   uint64_t value = 0;
 };
 
+// An option that takes a share such as 0.05; in millionths.
+struct Ratio {
+  std::optional<uint32_t> millionths;
+};
+
 // Where a parsed value goes. The pointee lives as long as the Command (usually held by its `run`).
-using Target = std::variant<bool*, std::string*, uint64_t*, DurationMs*, std::vector<std::string>*>;
+using Target =
+    std::variant<bool*, std::string*, uint64_t*, DurationMs*, Ratio*, std::vector<std::string>*>;
 
 struct Flag {
   std::string names;       // "-f,--file": the long one last.

@@ -63,6 +63,15 @@ CLI::Option* AddTarget(CLI::App* app, const std::string& names, const std::strin
     };
     return app->add_option_function(names, parse, help);
   }
+  if (auto* const* ratio = std::get_if<Ratio*>(&target)) {
+    Ratio* const value = *ratio;
+    const std::function<void(const std::string&)> parse = [value, names](const std::string& word) {
+      const auto parsed = ParseRatio(word);
+      if (!parsed.ok()) throw CLI::ValidationError(names, std::string(parsed.status().message()));
+      value->millionths = *parsed;
+    };
+    return app->add_option_function(names, parse, help);
+  }
   return app->add_flag(names, *std::get<bool*>(target), help);
 }
 

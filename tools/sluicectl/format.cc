@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 #include <ctime>
 
@@ -98,6 +99,17 @@ absl::StatusOr<uint64_t> ParseDurationMs(const std::string& text) {
     return absl::InvalidArgumentError(fmt::format("'{}' is not between 1ms and 24h", text));
   }
   return static_cast<uint64_t>(absl::ToInt64Milliseconds(duration));
+}
+
+absl::StatusOr<uint32_t> ParseRatio(const std::string& text) {
+  double value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+  if (error != std::errc() || stop != end || !(value >= 0 && value <= 1)) {
+    return absl::InvalidArgumentError(
+        fmt::format("'{}' is no share; write a number from 0 to 1, such as 0.05", text));
+  }
+  return static_cast<uint32_t>(std::lround(value * 1e6));
 }
 
 }  // namespace sluice::sluicectl

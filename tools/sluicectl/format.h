@@ -43,4 +43,7 @@ std::string ShortRoot(std::string_view root);
 // what?).
 absl::StatusOr<uint64_t> ParseDurationMs(const std::string& text);
 
+// "0.05", from 0 to 1, in millionths.
+absl::StatusOr<uint32_t> ParseRatio(const std::string& text);
+
 }  // namespace sluice::sluicectl

@@ -57,5 +57,14 @@ TEST(ParseDurationTest, TakesUnitsAndRefusesTheRest) {
   }
 }
 
+TEST(FormatTest, RatiosAreFromZeroToOne) {
+  EXPECT_EQ(*ParseRatio("0.05"), 50'000u);
+  EXPECT_EQ(*ParseRatio("0"), 0u);
+  EXPECT_EQ(*ParseRatio("1"), 1'000'000u);
+  for (const char* bad : {"", "5%", "1.01", "-0.1", "x", "0.5x", "nan", "inf"}) {
+    EXPECT_FALSE(ParseRatio(bad).ok()) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::sluicectl

@@ -8,6 +8,7 @@
 
 #include "tools/sluicectl/change_text.h"
 #include "tools/sluicectl/format.h"
+#include "tools/sluicectl/preflight_text.h"
 #include "tools/sluicectl/rollout_text.h"
 
 namespace sluice::sluicectl {
@@ -71,7 +72,13 @@ bool ReleaseView::show_source() const {
 
 void ReleaseView::OnProgress(const v1::ApplyProgress& progress) {
   any_ = true;
-  if (IsForPeople(session_.format()) && !live() && !PrintRollout(progress)) PrintStages(progress);
+  if (IsForPeople(session_.format()) && !live()) {
+    if (!PrintRollout(progress)) PrintStages(progress);
+    if (progress.has_preflight() && !preflight_told_) {
+      preflight_told_ = true;
+      session_.Print(Text().Line(PreflightSummaryText(progress.preflight())));
+    }
+  }
   Remember(progress);
   if (live() && (progress.nodes_size() > 0 || options_.wait)) block_.Draw(Block());
 }
@@ -113,7 +120,18 @@ bool ReleaseView::PrintRollout(const v1::ApplyProgress& progress) {
   return true;
 }
 
+// Once it is over; while it runs, a line of it stands in the block.
+void ReleaseView::PrintPreflight() const {
+  if (last_.has_preflight() && IsForPeople(session_.format())) {
+    session_.Print(PreflightText(last_.preflight()));
+  }
+}
+
 Text ReleaseView::Block() const {
+  const bool preflight = last_.has_preflight() && last_.outcome() == v1::ApplyProgress::RUNNING;
+  if (preflight && last_.rollout().waves_size() == 0) {
+    return Text().Line(PreflightSummaryText(last_.preflight()), Style::kCyan);
+  }
   if (last_.rollout().waves_size() > 0) {
     return RolloutText(last_.rollout(), session_.console().now_unix_ms());
   }
@@ -158,6 +176,7 @@ ExitCode ReleaseView::Finish(const absl::Status& status) {
 }
 
 ExitCode ReleaseView::Conclude() const {
+  PrintPreflight();
   switch (last_.outcome()) {
     case v1::ApplyProgress::UNCHANGED:
       PrintProblems();
@@ -302,7 +321,8 @@ Text ReleaseView::RejectionText() const {
 }
 
 ControllerClient::Timeout TimeoutOf(bool wait, DurationMs timeout) {
-  constexpr std::chrono::milliseconds kWithoutWaiting{60'000};  // Prepare, at the longest.
+  // To prepare, and the longest preflight that a document may ask for.
+  constexpr std::chrono::milliseconds kWithoutWaiting{3'660'000};
   if (timeout.value > 0) return std::chrono::milliseconds(timeout.value);
   if (!wait) return kWithoutWaiting;
   return std::nullopt;

@@ -48,6 +48,7 @@ class ReleaseView {
   ExitCode TakenBack() const;
   ExitCode Paused() const;
   bool PrintRollout(const v1::ApplyProgress& progress);
+  void PrintPreflight() const;
   void PrintProblems() const;
   Text RejectionText() const;
 
@@ -60,6 +61,7 @@ class ReleaseView {
   v1::ApplyProgress last_;
   std::map<std::string, Seen> seen_;
   std::string rollout_told_;
+  bool preflight_told_ = false;
 };
 
 // How long a call may take that the controller ends by itself after `timeout` (0: its own choice),

@@ -17,6 +17,16 @@ std::vector<Flag> StrategyFlagsOf(StrategyFlags* flags) {
            "How long each wave serves before the next, in place of the "
            "configured time",
            &flags->bake},
+          {"--preflight", "DURATION",
+           "Before anything changes, route live requests by the new version too, without effect, "
+           "and report what would change",
+           &flags->preflight},
+          {"--preflight-nodes", "N|N%", "On so many nodes (default: all, or as configured)",
+           &flags->preflight_nodes},
+          {"--max-changed-ratio", "RATIO",
+           "Refuse the version if the preflight (30s unless given) finds that more of the "
+           "requests would be treated otherwise: 0 to 1",
+           &flags->max_changed_ratio},
           {"--force", "", "Also content that was taken back before", &flags->force}};
 }
 
@@ -25,6 +35,13 @@ v1::StrategyChoice ChoiceOf(const StrategyFlags& flags) {
   if (flags.kind == "waves") choice.set_kind(v1::StrategyChoice::WAVES);
   if (flags.kind == "all-at-once") choice.set_kind(v1::StrategyChoice::ALL_AT_ONCE);
   if (flags.bake.value > 0) choice.set_bake_ms(static_cast<uint32_t>(flags.bake.value));
+  if (flags.preflight.value > 0) {
+    choice.set_preflight_ms(static_cast<uint32_t>(flags.preflight.value));
+  }
+  choice.set_preflight_nodes(flags.preflight_nodes);
+  if (flags.max_changed_ratio.millionths) {
+    choice.set_max_changed_ppm(*flags.max_changed_ratio.millionths);
+  }
   for (size_t start = 0; start < flags.waves.size();) {
     const size_t comma = std::min(flags.waves.find(',', start), flags.waves.size());
     choice.add_waves(flags.waves.substr(start, comma - start));

@@ -10,9 +10,12 @@
 namespace sluice::sluicectl {
 
 struct StrategyFlags {
-  std::string kind;   // waves, all-at-once; empty: as configured.
-  std::string waves;  // "1,10%,50%".
-  DurationMs bake;    // 0: as configured.
+  std::string kind;             // waves, all-at-once; empty: as configured.
+  std::string waves;            // "1,10%,50%".
+  DurationMs bake;              // 0: as configured.
+  DurationMs preflight;         // 0: as configured.
+  std::string preflight_nodes;  // Empty: likewise.
+  Ratio max_changed_ratio;      // None: likewise.
   bool force = false;
 };
 

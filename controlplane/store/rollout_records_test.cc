@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "controlplane/store/testing_folder.h"
+#include "controlplane/store/testing_schema.h"
 #include "controlplane/store/testing_versions.h"
 #include "controlplane/store/version_store.h"
 
@@ -90,8 +91,8 @@ TEST(RolloutRecordsTest, AStoreOfSchemaTwoLearnsOfRollouts) {
   Open(folder.path()).reset();
   {
     auto database = Database::Open(folder / "sluice.db");
-    ASSERT_TRUE(
-        database->Execute("DROP TABLE rollout; DROP TABLE bad_root; PRAGMA user_version=2").ok());
+    ASSERT_TRUE(database->Execute(testing::kBackToThree).ok());
+    ASSERT_TRUE(database->Execute(testing::kBackToTwo).ok());
   }
   const auto store = Open(folder.path());
   ASSERT_NE(store, nullptr);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "common/base/hash.h"
@@ -13,6 +14,7 @@
 namespace sluice::store {
 namespace {
 
+// Version 2; what later ones add stands below.
 constexpr char kTables[] = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE resource (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL,
@@ -40,6 +42,29 @@ constexpr char kTablesOfThree[] = R"sql(
 CREATE TABLE rollout (revision INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE bad_root (root BLOB PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
 )sql";
+
+// Came with version 4: who is trusted, a key to seal with, and an audit log that says what was
+// refused.
+constexpr char kTrust[] = R"sql(
+CREATE TABLE token (id TEXT PRIMARY KEY, secret_sha256 BLOB NOT NULL, role TEXT NOT NULL,
+                    name TEXT NOT NULL, node_id TEXT NOT NULL, labels BLOB NOT NULL,
+                    created_by TEXT NOT NULL, created_ms INTEGER NOT NULL,
+                    expires_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL DEFAULT 0,
+                    used_by TEXT NOT NULL DEFAULT '', used_key BLOB NOT NULL DEFAULT x'',
+                    revoked_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE enrolled (node_id TEXT PRIMARY KEY, enrolment TEXT NOT NULL, token TEXT NOT NULL,
+                       labels BLOB NOT NULL, enrolled_ms INTEGER NOT NULL, renewed_ms INTEGER NOT NULL DEFAULT 0,
+                       revoked_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE seal (id INTEGER PRIMARY KEY CHECK (id = 1), probe BLOB NOT NULL);
+ALTER TABLE audit ADD COLUMN role TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE audit ADD COLUMN root_before BLOB NOT NULL DEFAULT x'';
+ALTER TABLE audit ADD COLUMN root_after BLOB NOT NULL DEFAULT x'';
+)sql";
+
+// What brings version 2, 3, … to the one after it.
+constexpr const char* kSteps[] = {kTablesOfThree, kTrust};
+static_assert(std::size(kSteps) == kSchemaVersion - 2);
 
 // Version 1 had one row for each resource of a version, and documents whole. Audit and nodes were
 // as they are.
@@ -129,7 +154,6 @@ absl::Status MigrateFromOne(Database& database) {
 
 absl::Status Create(Database& database, int64_t epoch) {
   RETURN_IF_ERROR(database.Execute(kTables));
-  RETURN_IF_ERROR(database.Execute(kTablesOfThree));
   return database.Prepare("INSERT INTO meta VALUES ('epoch', ?)").Bind(epoch).Run();
 }
 
@@ -145,22 +169,16 @@ absl::Status PrepareSchema(Database& database, int64_t epoch) {
     if (has_schema) found = schema.Int(0);
   }
   if (found == kSchemaVersion) return absl::OkStatus();
-  switch (found) {
-    case 0:
-      RETURN_IF_ERROR(Create(database, epoch));
-      break;
-    case 1:
-      RETURN_IF_ERROR(MigrateFromOne(database));
-      RETURN_IF_ERROR(database.Execute(kTablesOfThree));
-      break;
-    case 2:
-      RETURN_IF_ERROR(database.Execute(kTablesOfThree));
-      break;
-    default:
-      return absl::FailedPreconditionError(
-          fmt::format("it was written by a newer release (schema {}, this one knows {}): run that "
-                      "release",
-                      found, kSchemaVersion));
+  if (found > kSchemaVersion || found < 0) {
+    return absl::FailedPreconditionError(
+        fmt::format("it was written by a newer release (schema {}, this one knows {}): run that "
+                    "release",
+                    found, kSchemaVersion));
+  }
+  if (found == 0) RETURN_IF_ERROR(Create(database, epoch));
+  if (found == 1) RETURN_IF_ERROR(MigrateFromOne(database));
+  for (int64_t at = std::max<int64_t>(found, 2); at < kSchemaVersion; ++at) {
+    RETURN_IF_ERROR(database.Execute(kSteps[at - 2]));
   }
   RETURN_IF_ERROR(database.Execute(fmt::format("PRAGMA user_version={}", kSchemaVersion)));
   return transaction.Commit();

@@ -23,6 +23,9 @@ constexpr char kColumns[] =
     "SELECT revision, root, created_ms, author, message, source, state, changes, resource_count "
     "FROM version ";
 
+// What sealed bytes are for.
+constexpr char kProbe[] = "store", kResource[] = "resource";
+
 absl::Status NoVersion(uint64_t revision) {
   return absl::NotFoundError(
       fmt::format("there is no version {}; `sluicectl history` lists them", revision));
@@ -76,7 +79,8 @@ absl::Status WithRemedy(const std::string& path, const absl::Status& status) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::string& directory,
+                                                                 const LoadSealer& load_sealer) {
   RETURN_IF_ERROR(MakePrivateFolder(directory));
   ASSIGN_OR_RETURN(base::UniqueFd lock, OpenPrivate(directory + "/lock"));
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -94,7 +98,54 @@ absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::stri
   if (const absl::Status status = store->Initialise(); !status.ok()) {
     return WithRemedy(path, status);
   }
+  if (load_sealer) RETURN_IF_ERROR(store->UseSealer(load_sealer));
   return store;
+}
+
+absl::Status VersionStore::UseSealer(const LoadSealer& load_sealer) {
+  Statement probe = database_.Prepare("SELECT probe FROM seal");
+  ASSIGN_OR_RETURN(const bool sealed, probe.Step());
+  ASSIGN_OR_RETURN(sealer_, load_sealer(/*may_make=*/!sealed));
+  if (!sealed) return SealAll();
+  const auto opened = sealer_->Open(probe.Text(0), kProbe);
+  if (opened.ok()) return absl::OkStatus();
+  return absl::Status(opened.status().code(),
+                      fmt::format("{}: {}", path_, std::string(opened.status().message())));
+}
+
+// What lay open is not left in free pages or in the log.
+absl::Status VersionStore::SealAll() {
+  RETURN_IF_ERROR(database_.Execute("PRAGMA secure_delete=ON"));
+  Transaction transaction(database_);
+  RETURN_IF_ERROR(transaction.Begin());
+  RETURN_IF_ERROR(database_.Prepare("INSERT INTO seal VALUES (1, ?)")
+                      .BindBlob(sealer_->Seal("", kProbe))
+                      .Run());
+  std::vector<std::pair<int64_t, std::string>> open;
+  {
+    Statement rows = database_.Prepare("SELECT id, body FROM resource WHERE kind = ?");
+    rows.Bind(int64_t{v1::RESOURCE_KIND_CERTIFICATE});
+    for (;;) {
+      ASSIGN_OR_RETURN(const bool row, rows.Step());
+      if (!row) break;
+      open.emplace_back(rows.Int(0), rows.Text(1));
+    }
+  }
+  Statement update = database_.Prepare("UPDATE resource SET body = ? WHERE id = ?");
+  for (const auto& [id, body] : open) {
+    RETURN_IF_ERROR(update.BindBlob(sealer_->Seal(body, kResource)).Bind(id).Run());
+  }
+  RETURN_IF_ERROR(transaction.Commit());
+  if (open.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(database_.Execute("VACUUM"));
+  return database_.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+std::string VersionStore::BodyToKeep(const v1::Resource& resource) const {
+  if (!sealer_.has_value() || resource.kind() != v1::RESOURCE_KIND_CERTIFICATE) {
+    return resource.body();
+  }
+  return sealer_->Seal(resource.body(), kResource);
 }
 
 absl::Status VersionStore::Initialise() {
@@ -159,7 +210,7 @@ absl::StatusOr<std::vector<int64_t>> VersionStore::AddResources(
     RETURN_IF_ERROR(insert.BindBlob(resource->sha256())
                         .Bind(static_cast<int64_t>(resource->kind()))
                         .Bind(resource->name())
-                        .BindBlob(resource->body())
+                        .BindBlob(BodyToKeep(*resource))
                         .Run());
     ids.push_back(database_.last_id());
   }
@@ -303,7 +354,12 @@ absl::StatusOr<snapshot::Resources> VersionStore::Resources(uint64_t revision) c
     auto resource = std::make_shared<v1::Resource>();
     resource->set_kind(static_cast<v1::ResourceKind>(one.Int(0)));
     resource->set_name(one.Text(1));
-    resource->set_body(one.Text(2));
+    std::string body = one.Text(2);
+    if (trust::Sealer::IsSealed(body)) {
+      if (!sealer_.has_value()) return absl::FailedPreconditionError("the store is sealed");
+      ASSIGN_OR_RETURN(body, sealer_->Open(body, kResource));
+    }
+    resource->set_body(std::move(body));
     resource->set_sha256(one.Text(3));
     resources.push_back(std::move(resource));
     one.Reset();
@@ -349,13 +405,17 @@ absl::Status VersionStore::Audit(const v1::AuditEntry& entry) {
   const std::lock_guard lock(mutex_);
   RETURN_IF_ERROR(
       database_
-          .Prepare(
-              "INSERT INTO audit (unix_ms, author, peer, action, detail) VALUES (?, ?, ?, ?, ?)")
+          .Prepare("INSERT INTO audit (unix_ms, author, peer, action, detail, role, refused, "
+                   "root_before, root_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
           .Bind(static_cast<int64_t>(entry.unix_ms()))
           .Bind(entry.author())
           .Bind(entry.peer())
           .Bind(entry.action())
           .Bind(entry.detail())
+          .Bind(entry.role())
+          .Bind(int64_t{entry.refused()})
+          .BindBlob(entry.root_before())
+          .BindBlob(entry.root_after())
           .Run());
   return database_.Prepare("DELETE FROM audit WHERE id <= ?")
       .Bind(database_.last_id() - kAuditKept)
@@ -365,7 +425,8 @@ absl::Status VersionStore::Audit(const v1::AuditEntry& entry) {
 absl::StatusOr<std::vector<v1::AuditEntry>> VersionStore::ListAudit(int limit) const {
   const std::lock_guard lock(mutex_);
   Statement rows = database_.Prepare(
-      "SELECT id, unix_ms, author, peer, action, detail FROM audit ORDER BY id DESC LIMIT ?");
+      "SELECT id, unix_ms, author, peer, action, detail, role, refused, root_before, root_after "
+      "FROM audit ORDER BY id DESC LIMIT ?");
   rows.Bind(int64_t{limit});
   std::vector<v1::AuditEntry> entries;
   for (;;) {
@@ -378,6 +439,10 @@ absl::StatusOr<std::vector<v1::AuditEntry>> VersionStore::ListAudit(int limit) c
     entry.set_peer(rows.Text(3));
     entry.set_action(rows.Text(4));
     entry.set_detail(rows.Text(5));
+    entry.set_role(rows.Text(6));
+    entry.set_refused(rows.Int(7) != 0);
+    entry.set_root_before(rows.Text(8));
+    entry.set_root_after(rows.Text(9));
   }
 }
 

@@ -1,18 +1,21 @@
 // Every version, the audit log and the nodes seen, on disk.
 //
 // Thread-safe. A write that returned OK survives kill -9 and the machine's sudden end. Resources
-// and files of documents are kept once however many versions have them. There are private keys in
-// it: the folder is for its owner only.
+// and files of documents are kept once however many versions have them. Certificates, which come
+// with their private keys, are sealed; the folder is for its owner only all the same.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/file.h"
 #include "common/snapshot/snapshot.h"
+#include "common/trust/seal.h"
 #include "controlplane/store/database.h"
 #include "sluice/v1/admin_service.pb.h"
 #include "sluice/v1/rollout.pb.h"
@@ -50,9 +53,20 @@ class VersionStore {
   static constexpr int kVersionsSlack = 16;
   static constexpr int kAuditKept = 100'000;
 
+  // `may_make`: nothing has been sealed yet, so that a new key is as good as any.
+  using LoadSealer = std::function<absl::StatusOr<trust::Sealer>(bool may_make)>;
+
   // Makes `directory` (0700). Refuses a directory that another controller uses, a file of a newer
-  // schema and a damaged one, each by name.
-  static absl::StatusOr<std::unique_ptr<VersionStore>> Open(const std::string& directory);
+  // schema, a damaged one and one that was sealed with another key, each by name. `load_sealer` is
+  // called when the directory is ours. A store that was not sealed is sealed there and then;
+  // without `load_sealer` (tests) nothing is.
+  static absl::StatusOr<std::unique_ptr<VersionStore>> Open(const std::string& directory,
+                                                            const LoadSealer& load_sealer = {});
+
+  // Null if nothing is sealed. Lives as long as this.
+  const trust::Sealer* sealer() const { return sealer_.has_value() ? &*sealer_ : nullptr; }
+
+  const std::string& directory() const { return directory_; }
 
   // Given at the first start and never changed: tells versions of one store from another's.
   uint64_t epoch() const { return epoch_; }
@@ -115,6 +129,9 @@ class VersionStore {
   absl::StatusOr<std::vector<int64_t>> AddResources(const snapshot::Resources& resources);
   absl::Status DropUnused();
   absl::Status WriteState(uint64_t revision, VersionState state);  // Within a transaction.
+  absl::Status UseSealer(const LoadSealer& load_sealer);
+  absl::Status SealAll();
+  std::string BodyToKeep(const v1::Resource& resource) const;
   absl::StatusOr<std::vector<StoredVersion>> Select(std::string_view condition, int64_t argument,
                                                     int limit) const;
 
@@ -124,6 +141,7 @@ class VersionStore {
   mutable std::mutex mutex_;  // Guards database_.
   mutable Database database_;
   uint64_t epoch_ = 0;
+  std::optional<trust::Sealer> sealer_;  // Constant once open.
 };
 
 std::string_view NameOf(VersionState state);

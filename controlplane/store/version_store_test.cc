@@ -7,7 +7,9 @@
 #include <fstream>
 
 #include "controlplane/store/testing_folder.h"
+#include "controlplane/store/testing_schema.h"
 #include "controlplane/store/testing_versions.h"
+#include "sluice/v1/certificate.pb.h"
 
 namespace sluice::store {
 namespace {
@@ -302,6 +304,92 @@ PRAGMA user_version=1;
   EXPECT_EQ(AddVersion(*store, "new"), 10u);
 }
 
+TEST(VersionStoreTest, AStoreOfSchemaThreeIsBroughtUpToDate) {
+  Folder folder;
+  {
+    const auto store = Open(folder.path());
+    AddVersion(*store, "kept");
+    v1::AuditEntry entry;
+    entry.set_author("ann");
+    ASSERT_TRUE(store->Audit(entry).ok());
+    ASSERT_TRUE(store->MarkBad("root", "why").ok());
+  }
+  {
+    auto database = Database::Open(folder / "sluice.db");
+    ASSERT_TRUE(database->Execute(testing::kBackToThree).ok());
+  }
+  const auto store = Open(folder.path());
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(store->CountVersions().value(), 1);
+  ASSERT_EQ(store->ListAudit(5)->size(), 1u);
+  EXPECT_EQ(store->ListAudit(5)->front().author(), "ann");
+  EXPECT_EQ(store->ListAudit(5)->front().role(), "");
+  EXPECT_FALSE(store->ListAudit(5)->front().refused());
+  EXPECT_EQ(*store->WhyBad("root"), "why");
+}
+
+snapshot::Resources WithKey(const std::string& key) {
+  v1::Certificate certificate;
+  certificate.set_name("site");
+  certificate.set_key_pem(key);
+  return {snapshot::MakeResource(v1::RESOURCE_KIND_CERTIFICATE, "site", certificate)};
+}
+
+bool IsInFiles(const Folder& folder, const std::string& text) {
+  for (const auto& file : std::filesystem::directory_iterator(folder.path())) {
+    if (FileBytes(file.path()).find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+VersionStore::LoadSealer KeyOf(char byte) {
+  return [byte](bool) -> absl::StatusOr<trust::Sealer> {
+    return trust::Sealer(std::string(trust::Sealer::kKeyBytes, byte));
+  };
+}
+
+void AddWithKey(VersionStore& store, const std::string& key) {
+  const snapshot::Resources resources = WithKey(key);
+  StoredVersion version;
+  version.version.set_root(snapshot::RootOf(resources));
+  ASSERT_TRUE(store.Add(&version, resources, {}).ok());
+}
+
+TEST(VersionStoreTest, KeysAreSealedAlsoThoseOfAStoreThatWasNot) {
+  const std::string planted = "planted private key bytes";
+  Folder folder;
+  AddWithKey(*Open(folder.path()), planted);
+  ASSERT_TRUE(IsInFiles(folder, planted));
+  {
+    auto store = VersionStore::Open(folder.path(), KeyOf('k'));
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_FALSE(IsInFiles(folder, planted));
+    EXPECT_EQ(snapshot::RootOf(*(*store)->Resources(1)), snapshot::RootOf(WithKey(planted)));
+    AddWithKey(**store, planted + " of another");
+    EXPECT_FALSE(IsInFiles(folder, planted));
+  }
+  EXPECT_FALSE(IsInFiles(folder, planted));
+  const auto store = VersionStore::Open(folder.path(), KeyOf('k'));
+  v1::Certificate certificate;
+  certificate.ParseFromString((*store)->Resources(2)->front()->body());
+  EXPECT_EQ(certificate.key_pem(), planted + " of another");
+}
+
+TEST(VersionStoreTest, AnotherKeyIsRefused) {
+  Folder folder;
+  { ASSERT_TRUE(VersionStore::Open(folder.path(), KeyOf('k')).ok()); }
+  const absl::Status status = VersionStore::Open(folder.path(), KeyOf('x')).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("sluice.db"), HasSubstr("sealed with key")));
+  bool may_make = true;
+  EXPECT_TRUE(VersionStore::Open(folder.path(), [&may_make](bool given) {
+                may_make = given;
+                return KeyOf('k')(given);
+              }).ok());
+  EXPECT_FALSE(may_make);
+}
+
 TEST(VersionStoreTest, AuditIsListedNewestFirst) {
   Folder folder;
   const auto store = Open(folder.path());
@@ -312,6 +400,10 @@ TEST(VersionStoreTest, AuditIsListedNewestFirst) {
     entry.set_peer("ipv4:127.0.0.1:1");
     entry.set_action("apply");
     entry.set_detail(fmt::format("detail {}", i));
+    entry.set_role("admin");
+    entry.set_refused(i == 4);
+    entry.set_root_before("before");
+    entry.set_root_after("after");
     ASSERT_TRUE(store->Audit(entry).ok());
   }
   const auto entries = store->ListAudit(2);
@@ -320,6 +412,11 @@ TEST(VersionStoreTest, AuditIsListedNewestFirst) {
   EXPECT_EQ((*entries)[1].detail(), "detail 3");
   EXPECT_EQ((*entries)[0].author(), "ann");
   EXPECT_EQ((*entries)[0].peer(), "ipv4:127.0.0.1:1");
+  EXPECT_EQ((*entries)[0].role(), "admin");
+  EXPECT_TRUE((*entries)[0].refused());
+  EXPECT_FALSE((*entries)[1].refused());
+  EXPECT_EQ((*entries)[0].root_before(), "before");
+  EXPECT_EQ((*entries)[0].root_after(), "after");
 }
 
 TEST(VersionStoreTest, NodesAreRememberedFromFirstToLast) {

@@ -5,25 +5,32 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdio>
 #include <cstdlib>
 
 #include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/version.h"
+#include "common/trust/seal_key.h"
 #include "controlplane/admin/admin_pages.h"
 #include "controlplane/admin/admin_service.h"
 #include "controlplane/apply/controller.h"
 #include "controlplane/apply/watched_source.h"
 #include "controlplane/options.h"
 #include "controlplane/publish/control_service.h"
+#include "controlplane/trust/enrollment_service.h"
+#include "controlplane/trust/own_trust.h"
+#include "controlplane/trust/server_credentials.h"
+#include "controlplane/trust/server_files.h"
+#include "controlplane/trust/token_service.h"
 
 namespace sluice {
 namespace {
 
-constexpr size_t kPemBytesMax = 1 << 20;
 constexpr int kMessageBytesMax = 64 * 1024 * 1024;  // Documents with their certificates.
 constexpr uint32_t kRetryAfterMs = 1000;            // For nodes, when the controller ends.
 constexpr int kReadBytesMax = 8 * 1024;             // Of a connection, at once.
@@ -37,32 +44,53 @@ void SetUpGrpc() {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> CredentialsOf(
-    const ControllerOptions& options) {
-  if (options.insecure) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions tls(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  for (auto [path, into] : {std::pair{&options.tls_ca, &tls.pem_root_certs},
-                            std::pair{&options.tls_key, &pair.private_key},
-                            std::pair{&options.tls_cert, &pair.cert_chain}}) {
-    auto bytes = base::ReadFile(*path, kPemBytesMax);
-    if (!bytes.ok()) return bytes.status();
-    *into = *std::move(bytes);
-  }
-  tls.pem_key_cert_pairs.push_back(std::move(pair));
-  return grpc::SslServerCredentials(tls);
+constexpr std::chrono::hours kOperatorLookedAt{1};
+
+int64_t NowUnix() { return base::UnixMillis() / 1000; }
+
+bool HasExternalCa(const ControllerOptions& options) { return !options.tls_ca.empty(); }
+
+// Null with --insecure and with an external CA.
+absl::StatusOr<std::unique_ptr<trust::OwnTrust>> OpenOwnTrust(const ControllerOptions& options,
+                                                              const trust::Sealer& sealer) {
+  if (options.insecure || HasExternalCa(options)) return nullptr;
+  return trust::OwnTrust::Open({.data_dir = options.data_dir,
+                                .grpc_address = options.grpc_address,
+                                .names = options.tls_names},
+                               sealer, NowUnix());
 }
 
-absl::StatusOr<std::unique_ptr<grpc::Server>> StartServer(const ControllerOptions& options,
-                                                          publish::ControlService& control,
-                                                          admin::AdminService& admin) {
-  auto credentials = CredentialsOf(options);
-  if (!credentials.ok()) return credentials.status();
+// Null without an external CA.
+absl::StatusOr<std::unique_ptr<trust::ServerFiles>> OpenServerFiles(
+    const ControllerOptions& options) {
+  if (options.insecure || !HasExternalCa(options)) return nullptr;
+  return trust::ServerFiles::Open(
+      {.certificate = options.tls_cert, .key = options.tls_key, .ca = options.tls_ca});
+}
+
+// One of the two, or neither with --insecure; they must outlive the server. Clients without a
+// certificate are let in by TLS and stopped by the guard: a proxy that joins has none yet, and a
+// token may stand for one.
+std::shared_ptr<grpc::ServerCredentials> CredentialsOf(trust::OwnTrust* own,
+                                                       trust::ServerFiles* files) {
+  if (own != nullptr) {
+    return std::make_shared<trust::ReloadingServerCredentials>(
+        [own] { return own->server().Current(NowUnix()); });
+  }
+  if (files != nullptr) {
+    return std::make_shared<trust::ReloadingServerCredentials>(
+        [files] { return files->Current(NowUnix()); });
+  }
+  return grpc::InsecureServerCredentials();
+}
+
+absl::StatusOr<std::unique_ptr<grpc::Server>> StartServer(
+    const ControllerOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+    const std::vector<grpc::Service*>& services) {
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(options.grpc_address, *credentials, &port);
-  builder.RegisterService(&control);
-  builder.RegisterService(&admin);
+  builder.AddListeningPort(options.grpc_address, credentials, &port);
+  for (grpc::Service* service : services) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(kMessageBytesMax);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadBytesMax);
@@ -73,19 +101,47 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartServer(const ControllerOption
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   auto server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
-    return absl::UnavailableError(
-        "cannot listen on " + options.grpc_address +
-        ": another program listens there, or the certificate files do not fit");
+    return absl::UnavailableError("cannot listen on " + options.grpc_address +
+                                  ": another program listens there");
   }
   return server;
 }
 
+// Renews the credential of this machine's operator when it is time.
+void KeepOperator(boost::asio::steady_timer& timer, const trust::OwnTrust& own) {
+  timer.expires_after(kOperatorLookedAt);
+  timer.async_wait([&](const boost::system::error_code& error) {
+    if (error) return;
+    if (const absl::Status status = own.KeepOperator(NowUnix()); !status.ok()) {
+      base::LogError("the operator's credential: {}", std::string(status.message()));
+    }
+    KeepOperator(timer, own);
+  });
+}
+
 int Run(const ControllerOptions& options) {
-  auto store = store::VersionStore::Open(options.data_dir);
-  if (!store.ok()) {
-    base::LogError("{}", std::string(store.status().message()));
+  const auto fail = [](const absl::Status& status) {
+    base::LogError("{}", std::string(status.message()));
     return 1;
-  }
+  };
+  auto store = store::VersionStore::Open(options.data_dir, [&options](bool may_make) {
+    return trust::LoadSealer({.file = options.seal_key_file,
+                              .command = options.seal_key_command,
+                              .environment = "SLUICE_CONTROLLER_SEAL_KEY",
+                              .default_file = options.data_dir + "/seal.key",
+                              .may_make = may_make});
+  });
+  if (!store.ok()) return fail(store.status());
+  auto trust_store = store::TrustStore::Open(options.data_dir);
+  if (!trust_store.ok()) return fail(trust_store.status());
+  const auto own = OpenOwnTrust(options, *(*store)->sealer());
+  if (!own.ok()) return fail(own.status());
+  const auto files = OpenServerFiles(options);
+  if (!files.ok()) return fail(files.status());
+  trust::Guard guard(
+      {.open = options.insecure,
+       .authority = HasExternalCa(options) ? trust::Authority::kExternal : trust::Authority::kOwn},
+      **trust_store, **store);
   publish::Hub hub({.prepare_timeout_ms = options.prepare_timeout.count(),
                     .report_interval_ms = options.report_interval.count()},
                    **store);
@@ -94,16 +150,24 @@ int Run(const ControllerOptions& options) {
     base::LogError("{}", std::string(status.message()));
     return 1;
   }
-  publish::ControlService control(hub);
-  admin::AdminService admin(controller, hub, **store);
-  auto server = StartServer(options, control, admin);
+  publish::ControlService control(hub, &guard);
+  admin::AdminService admin(controller, hub, **store, **trust_store, guard);
+  const trust::CertificateAuthority* authority = *own == nullptr ? nullptr : &(*own)->authority();
+  trust::EnrollmentService enrollment(
+      guard, **trust_store, **store, authority,
+      std::chrono::duration_cast<std::chrono::seconds>(options.node_certificate_ttl));
+  trust::TokenService tokens(guard, **trust_store, **store, authority);
+  const auto credentials = CredentialsOf(own->get(), files->get());  // Longer than the server.
+  auto server = StartServer(options, credentials, {&control, &admin, &enrollment, &tokens});
   if (!server.ok()) {
     base::LogError("{}", std::string(server.status().message()));
     return 1;
   }
 
   boost::asio::io_context context(1);
-  const admin::AdminPages pages(controller, hub, **store);
+  boost::asio::steady_timer operator_timer(context);
+  if (*own != nullptr) KeepOperator(operator_timer, **own);
+  const admin::AdminPages pages(controller, hub, **store, guard);
   std::unique_ptr<web::HttpListener> http;
   if (!options.admin_address.empty()) {
     auto opened = web::HttpListener::Open(

@@ -2,12 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 
 #include "common/base/address.h"
 
 namespace sluice {
 namespace {
+
+bool IsHostName(const std::string& name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_' || c == '*';
+  });
+  return base::IsIpAddress(name) || (!name.empty() && name.size() <= 253 && plain);
+}
 
 // Empty when all is well.
 std::string Problem(const ControllerOptions& options) {
@@ -30,13 +39,26 @@ std::string Problem(const ControllerOptions& options) {
       !options.tls_cert.empty() || !options.tls_key.empty() || !options.tls_ca.empty();
   if (some_tls && !tls) return "--tls-cert, --tls-key and --tls-ca belong together: give all three";
   if (options.insecure && tls) return "--insecure and --tls-cert exclude each other";
-  if (!options.insecure && !tls) {
-    return "give --tls-cert, --tls-key and --tls-ca, or --insecure to speak plain text on loopback";
+  if ((options.insecure || tls) && !options.tls_names.empty()) {
+    return "--tls-name is for the certificate that the controller makes itself: leave it away with "
+           "--insecure and --tls-cert";
+  }
+  for (const std::string& name : options.tls_names) {
+    if (!IsHostName(name)) {
+      return fmt::format("--tls-name {}: a host name or an IP address is expected", name);
+    }
+  }
+  if (options.node_certificate_ttl < std::chrono::seconds{2} ||
+      options.node_certificate_ttl > std::chrono::hours{24 * 366}) {
+    return "--node-certificate-ttl must lie between 2s and a year";
+  }
+  if (!options.seal_key_file.empty() && !options.seal_key_command.empty()) {
+    return "--seal-key-file and --seal-key-command exclude each other";
   }
   if (options.insecure && !address->is_loopback()) {
     return fmt::format(
-        "--insecure is refused on {}: plain text is for loopback only; use --tls-cert, "
-        "--tls-key and --tls-ca",
+        "--insecure is refused on {}: plain text is for loopback only; leave it away, and the "
+        "controller makes a CA of its own",
         options.grpc_address);
   }
   if (options.prepare_timeout.count() < 1 || options.report_interval.count() < 10) {
@@ -60,10 +82,24 @@ base::Flags::Outcome ParseControllerOptions(int argc, char** argv, ControllerOpt
              "Health, readiness, metrics; empty: none.");
   flags.Text("store", &options->store, "KIND", "sqlite.");
   flags.Switch("insecure", &options->insecure, "Plain text on the gRPC address; loopback only.");
-  flags.Text("tls-cert", &options->tls_cert, "FILE", "The controller's certificate (PEM).");
+  flags.Text("tls-cert", &options->tls_cert, "FILE",
+             "The controller's certificate (PEM), of an external CA. Without it, and without "
+             "--insecure, the controller makes a CA of its own in --data-dir.");
   flags.Text("tls-key", &options->tls_key, "FILE", "Its private key (PEM).");
   flags.Text("tls-ca", &options->tls_ca, "FILE",
              "What clients' certificates are verified against (PEM).");
+  flags.List("tls-name", &options->tls_names, "NAME|IP",
+             "Under which proxies and operators reach this controller, besides the host's name, "
+             "localhost and --grpc-address; into the certificate of its own CA.");
+  flags.Duration(
+      "node-certificate-ttl", &options->node_certificate_ttl,
+      "How long a proxy's certificate lasts; it renews it by itself after half of that.");
+  flags.Text("seal-key-file", &options->seal_key_file, "FILE",
+             "Key that secrets at rest are sealed with, 64 hexadecimal digits. Without it, "
+             "--seal-key-command and SLUICE_CONTROLLER_SEAL_KEY: seal.key in --data-dir, made at "
+             "the first start.");
+  flags.Text("seal-key-command", &options->seal_key_command, "COMMAND",
+             "Program, with arguments, that prints the key.");
   flags.Duration(
       "prepare-timeout", &options->prepare_timeout,
       "How long a rollout waits for a node; then the node is left behind and catches up.");

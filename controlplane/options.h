@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "common/base/flags.h"
 
@@ -15,7 +16,10 @@ struct ControllerOptions {
   std::string admin_address = "127.0.0.1:7401";
   std::string store = "sqlite";
   bool insecure = false;
-  std::string tls_cert, tls_key, tls_ca;
+  std::string tls_cert, tls_key, tls_ca;  // Of an external CA; empty: the controller has its own.
+  std::vector<std::string> tls_names;
+  std::chrono::milliseconds node_certificate_ttl{std::chrono::hours{24}};
+  std::string seal_key_file, seal_key_command;
   std::chrono::milliseconds prepare_timeout{10'000};
   std::chrono::milliseconds report_interval{2'000};
   std::string log_level = "info", log_format = "text";

@@ -38,9 +38,19 @@ TEST(ControllerOptionsTest, InsecureIsForThisMachineOnly) {
   EXPECT_THAT(parsed.error, HasSubstr("--insecure is refused on 0.0.0.0:7400"));
 }
 
+TEST(ControllerOptionsTest, WithoutAnyFlagTheControllerHasACaOfItsOwn) {
+  const Parsed parsed = Parse({"--grpc-address=0.0.0.0:7400", "--tls-name=c.example.com"});
+  EXPECT_EQ(parsed.outcome, Outcome::kRun);
+  EXPECT_FALSE(parsed.options.insecure);
+  EXPECT_EQ(parsed.options.tls_names, std::vector<std::string>{"c.example.com"});
+}
+
 TEST(ControllerOptionsTest, RefusesWhatDoesNotFitTogether) {
   for (const auto& [arguments, why] : std::vector<std::pair<std::vector<std::string>, std::string>>{
-           {{}, "give --tls-cert, --tls-key and --tls-ca, or --insecure"},
+           {{"--insecure", "--tls-name=a"}, "--tls-name is for the certificate that"},
+           {{"--tls-name=a b"}, "--tls-name a b: a host name"},
+           {{"--node-certificate-ttl=1s"}, "--node-certificate-ttl must lie between"},
+           {{"--seal-key-file=a", "--seal-key-command=b"}, "exclude each other"},
            {{"--tls-cert=a"}, "belong together"},
            {{"--insecure", "--tls-cert=a", "--tls-key=b", "--tls-ca=c"}, "exclude each other"},
            {{"--insecure", "--store=etcd"}, "--store etcd"},

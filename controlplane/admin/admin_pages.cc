@@ -140,6 +140,10 @@ std::string AdminPages::MetricsText() const {
   Set(samples, "sluice_controller_resyncs_total", hub.resyncs_total);
   Set(samples, "sluice_controller_snapshot_sent_bytes_total", hub.snapshot_bytes_total);
   Set(samples, "sluice_controller_deltas_encoded_total", hub.deltas_encoded_total);
+  for (const trust::Refusal refusal : trust::kRefusals) {
+    Set(samples, "sluice_controller_refusals_total", guard_.refused(refusal),
+        fmt::format("reason=\"{}\"", trust::NameOf(refusal)));
+  }
   Set(samples, "sluice_controller_store_bytes", store_.FileBytes());
   Set(samples, "process_resident_memory_bytes", process.resident_bytes);
   Set(samples, "process_open_fds", process.open_files);

@@ -20,7 +20,7 @@ class AdminPagesTest : public ::testing::Test {
   }
 
   ControllerSetup setup_;
-  const AdminPages pages_{setup_.controller(), setup_.hub(), setup_.store()};
+  const AdminPages pages_{setup_.controller(), setup_.hub(), setup_.store(), setup_.guard()};
 };
 
 TEST_F(AdminPagesTest, EveryPageAnswers) {

@@ -17,13 +17,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kCommandTimeout{5000};
 constexpr std::chrono::milliseconds kWatchPace{250};
+constexpr int64_t kAskedAgainMs = 2'000;
 constexpr size_t kArgumentBytesMax = 1024;  // Of a command, which waits until the node reads.
 constexpr uint32_t kListed = 20;
 constexpr uint32_t kListedMax = 10'000;
 
-grpc::Status ToGrpc(const absl::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
-}
+using trust::ToGrpc;
 
 template <typename T>
 grpc::Status ToGrpc(const absl::StatusOr<T>& result) {
@@ -34,19 +33,18 @@ int Limit(uint32_t asked) {
   return static_cast<int>(asked == 0 ? kListed : std::min(asked, kListedMax));
 }
 
-// The name in the certificate belongs to the address, if there is one.
-std::string PeerOf(const grpc::ServerContext& context) {
-  const auto names = context.auth_context()->FindPropertyValues("x509_common_name");
-  if (names.empty()) return context.peer();
-  return fmt::format("{} ({})", context.peer(), std::string(names[0].data(), names[0].size()));
+// Empty where nobody asked who calls.
+std::string RoleText(const trust::Caller& caller) {
+  return caller.kind == trust::Caller::Kind::kOperator ? std::string(NameOf(caller.role)) : "";
 }
 
 // What a change has in common, however it came.
 template <typename Request>
-apply::ChangeRequest ChangeOf(const grpc::ServerContext& context, const Request& request) {
+apply::ChangeRequest ChangeOf(const trust::Caller& caller, const Request& request) {
   apply::ChangeRequest change;
-  change.author = request.author().empty() ? "unknown" : request.author();
-  change.peer = PeerOf(context);
+  change.author = caller.Author(request.author());
+  change.role = RoleText(caller);
+  change.peer = caller.peer;
   change.message = request.message();
   change.wait = request.wait();
   change.partial = request.partial();
@@ -85,6 +83,26 @@ class LongCall {
   const bool granted_;
 };
 
+// Whoever watches for hours may have lost the right to meanwhile: revoked, or expired.
+class WatchPermit {
+ public:
+  WatchPermit(trust::Guard& guard, const grpc::ServerContext& context, std::string_view method)
+      : guard_(guard), context_(context), method_(method) {}
+
+  absl::Status Check() {
+    const int64_t now_ms = base::MonotonicMillis();
+    if (asked_ms_ != 0 && now_ms - asked_ms_ < kAskedAgainMs) return absl::OkStatus();
+    asked_ms_ = now_ms;
+    return guard_.Admit(context_, method_).status();
+  }
+
+ private:
+  trust::Guard& guard_;
+  const grpc::ServerContext& context_;
+  const std::string_view method_;
+  int64_t asked_ms_ = 0;  // 0: not yet.
+};
+
 absl::Status CheckSize(const v1::Document& document) {
   size_t bytes = 0;
   for (const v1::SourceFile& file : document.files()) bytes += file.content().size();
@@ -96,19 +114,30 @@ absl::Status CheckSize(const v1::Document& document) {
 }  // namespace
 
 AdminService::AdminService(apply::Controller& controller, publish::Hub& hub,
-                           store::VersionStore& store)
-    : controller_(controller), hub_(hub), store_(store), started_ms_(base::MonotonicMillis()) {}
+                           store::VersionStore& store, store::TrustStore& trust,
+                           trust::Guard& guard)
+    : controller_(controller),
+      hub_(hub),
+      store_(store),
+      trust_(trust),
+      guard_(guard),
+      started_ms_(base::MonotonicMillis()) {}
 
-grpc::Status AdminService::Validate(grpc::ServerContext*, const v1::ValidateRequest* request,
+grpc::Status AdminService::Validate(grpc::ServerContext* context,
+                                    const v1::ValidateRequest* request,
                                     v1::ValidateResponse* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/Validate");
+  if (!caller.ok()) return ToGrpc(caller.status());
   if (const absl::Status status = CheckSize(request->document()); !status.ok())
     return ToGrpc(status);
   *response = controller_.Validate(request->document());
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::Diff(grpc::ServerContext*, const v1::DiffRequest* request,
+grpc::Status AdminService::Diff(grpc::ServerContext* context, const v1::DiffRequest* request,
                                 v1::DiffResponse* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/Diff");
+  if (!caller.ok()) return ToGrpc(caller.status());
   if (const absl::Status status = CheckSize(request->document()); !status.ok())
     return ToGrpc(status);
   auto diff = controller_.Diff(*request);
@@ -118,11 +147,13 @@ grpc::Status AdminService::Diff(grpc::ServerContext*, const v1::DiffRequest* req
 
 grpc::Status AdminService::Apply(grpc::ServerContext* context, const v1::ApplyRequest* request,
                                  grpc::ServerWriter<v1::ApplyProgress>* writer) {
+  const auto caller = guard_.Admit(*context, "AdminService/Apply");
+  if (!caller.ok()) return ToGrpc(caller.status());
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
   if (const absl::Status status = CheckSize(request->document()); !status.ok())
     return ToGrpc(status);
-  apply::ChangeRequest change = ChangeOf(*context, *request);
+  apply::ChangeRequest change = ChangeOf(*caller, *request);
   change.source = "api";
   change.if_version = request->if_version();
   change.allow_shrink = request->allow_shrink();
@@ -136,9 +167,11 @@ grpc::Status AdminService::Apply(grpc::ServerContext* context, const v1::ApplyRe
 grpc::Status AdminService::Rollback(grpc::ServerContext* context,
                                     const v1::RollbackRequest* request,
                                     grpc::ServerWriter<v1::ApplyProgress>* writer) {
+  const auto caller = guard_.Admit(*context, "AdminService/Rollback");
+  if (!caller.ok()) return ToGrpc(caller.status());
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
-  apply::ChangeRequest change = ChangeOf(*context, *request);
+  apply::ChangeRequest change = ChangeOf(*caller, *request);
   change.source = "rollback";
   // Going back is urgent.
   if (change.strategy.kind() == v1::StrategyChoice::AS_CONFIGURED) {
@@ -158,8 +191,11 @@ v1::FleetStatus AdminService::StatusNow(const std::string& node_id) const {
   return status;
 }
 
-grpc::Status AdminService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest* request,
+grpc::Status AdminService::GetStatus(grpc::ServerContext* context,
+                                     const v1::GetStatusRequest* request,
                                      v1::FleetStatus* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/GetStatus");
+  if (!caller.ok()) return ToGrpc(caller.status());
   *response = StatusNow(request->node_id());
   return CheckKnown(request->node_id());
 }
@@ -174,11 +210,14 @@ grpc::Status AdminService::CheckKnown(const std::string& node_id) const {
 grpc::Status AdminService::WatchStatus(grpc::ServerContext* context,
                                        const v1::GetStatusRequest* request,
                                        grpc::ServerWriter<v1::FleetStatus>* writer) {
+  WatchPermit permit(guard_, *context, "AdminService/WatchStatus");
+  if (const absl::Status may = permit.Check(); !may.ok()) return ToGrpc(may);
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
   if (const grpc::Status known = CheckKnown(request->node_id()); !known.ok()) return known;
   uint64_t seen = 0;
   while (!stopping_ && !context->IsCancelled()) {
+    if (const absl::Status may = permit.Check(); !may.ok()) return ToGrpc(may);
     const uint64_t now = hub_.Wait(seen, kWatchPace);
     if (now == seen) continue;
     seen = now;
@@ -188,9 +227,11 @@ grpc::Status AdminService::WatchStatus(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::ListVersions(grpc::ServerContext*,
+grpc::Status AdminService::ListVersions(grpc::ServerContext* context,
                                         const v1::ListVersionsRequest* request,
                                         v1::ListVersionsResponse* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/ListVersions");
+  if (!caller.ok()) return ToGrpc(caller.status());
   const auto versions = store_.List(Limit(request->limit()));
   if (!versions.ok()) return ToGrpc(versions.status());
   for (const store::StoredVersion& version : *versions) *response->add_versions() = InfoOf(version);
@@ -201,8 +242,11 @@ absl::StatusOr<store::StoredVersion> AdminService::FindVersion(uint64_t revision
   return revision == 0 ? store_.Current() : store_.Get(revision);
 }
 
-grpc::Status AdminService::GetConfig(grpc::ServerContext*, const v1::GetConfigRequest* request,
+grpc::Status AdminService::GetConfig(grpc::ServerContext* context,
+                                     const v1::GetConfigRequest* request,
                                      v1::GetConfigResponse* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/GetConfig");
+  if (!caller.ok()) return ToGrpc(caller.status());
   const auto version = FindVersion(request->revision());
   if (!version.ok()) return ToGrpc(version.status());
   *response->mutable_info() = InfoOf(*version);
@@ -215,6 +259,8 @@ grpc::Status AdminService::GetConfig(grpc::ServerContext*, const v1::GetConfigRe
     v1::Certificate certificate;
     certificate.ParseFromString(resource->body());
     certificate.clear_key_pem();
+    // Versions of before were stored with the file as it was, which may have had the key in it.
+    certificate.set_chain_pem(config::ChainIn(certificate.chain_pem()).value_or(""));
     copy.set_body(certificate.SerializeAsString());
     if (auto info = config::DescribeCertificate(certificate); info.ok()) {
       *response->add_certificates() = *std::move(info);
@@ -225,8 +271,10 @@ grpc::Status AdminService::GetConfig(grpc::ServerContext*, const v1::GetConfigRe
   return ToGrpc(document);
 }
 
-grpc::Status AdminService::Explain(grpc::ServerContext*, const v1::ExplainRequest* request,
+grpc::Status AdminService::Explain(grpc::ServerContext* context, const v1::ExplainRequest* request,
                                    v1::ExplainResponse* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/Explain");
+  if (!caller.ok()) return ToGrpc(caller.status());
   const auto current = controller_.current();
   if (current->info.version.revision() == 0) {
     return grpc::Status(grpc::StatusCode::NOT_FOUND, "nothing has been applied yet");
@@ -265,6 +313,10 @@ grpc::Status AdminService::Explain(grpc::ServerContext*, const v1::ExplainReques
 grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
                                       const v1::NodeActionRequest* request,
                                       v1::NodeActionResponse* response) {
+  const std::string action = v1::NodeActionRequest::Action_Name(request->action());
+  if (action.empty()) return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "unknown action");
+  const auto caller = guard_.Admit(*context, "AdminService/NodeAction:" + action);
+  if (!caller.ok()) return ToGrpc(caller.status());
   if (request->argument().size() > kArgumentBytesMax) {
     return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "the argument is too long");
   }
@@ -284,13 +336,7 @@ grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
       command.mutable_dump()->set_what(request->argument());
       break;
     case v1::NodeActionRequest::REMOVE:
-      if (!hub_.ForgetNode(request->node_id())) {
-        return grpc::Status(
-            grpc::StatusCode::FAILED_PRECONDITION,
-            fmt::format("node {} is connected or unknown: only a node that has gone can be removed",
-                        request->node_id()));
-      }
-      if (const absl::Status status = store_.ForgetNode(request->node_id()); !status.ok()) {
+      if (const absl::Status status = Remove(request->node_id()); !status.ok()) {
         return ToGrpc(status);
       }
       break;
@@ -301,29 +347,61 @@ grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
     json = hub_.Command(request->node_id(), std::move(command), kCommandTimeout);
     if (!json.ok()) return ToGrpc(json.status());
   }
-  const std::string action = v1::NodeActionRequest::Action_Name(request->action());
   response->set_json(*json);
   response->set_message(fmt::format("node {}: {} done", request->node_id(), action));
   if (request->action() == v1::NodeActionRequest::DUMP) return grpc::Status::OK;
   v1::AuditEntry entry;
   entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
-  entry.set_author(request->author().empty() ? "unknown" : request->author());
-  entry.set_peer(PeerOf(*context));
+  entry.set_author(caller->Author(request->author()));
+  entry.set_role(RoleText(*caller));
+  entry.set_peer(caller->peer);
   entry.set_action("node " + action);
   entry.set_detail(request->node_id() + " " + request->argument());
   return ToGrpc(store_.Audit(entry));
 }
 
-grpc::Status AdminService::ListAudit(grpc::ServerContext*, const v1::ListAuditRequest* request,
+// First its certificate is worth nothing, then its stream ends: it must not come back in between.
+absl::Status AdminService::Remove(const std::string& node_id) {
+  if (guard_.external() && hub_.Status(node_id).nodes_size() > 0) {
+    RETURN_IF_ERROR(trust_.RevokeOthersNode(node_id, base::UnixMillis()));
+    hub_.ExpelNode(node_id, absl::PermissionDeniedError(fmt::format(
+                                "node {} has been removed; it may come back with a certificate "
+                                "that was made after that",
+                                node_id)));
+    return store_.ForgetNode(node_id);
+  }
+  const auto revoked = trust_.RevokeNode(node_id, base::UnixMillis());
+  if (!revoked.ok()) return revoked.status();
+  if (*revoked) {
+    hub_.ExpelNode(node_id,
+                   absl::PermissionDeniedError(fmt::format(
+                       "node {} has been removed, its certificate is revoked; it may come back "
+                       "with a new join token (`sluicectl token create --node-id {}`)",
+                       node_id, node_id)));
+  } else if (!hub_.ForgetNode(node_id)) {
+    return absl::FailedPreconditionError(
+        fmt::format("node {} is connected or unknown: only a node that has gone, or that was "
+                    "enrolled with a join token, can be removed",
+                    node_id));
+  }
+  return store_.ForgetNode(node_id);
+}
+
+grpc::Status AdminService::ListAudit(grpc::ServerContext* context,
+                                     const v1::ListAuditRequest* request,
                                      v1::ListAuditResponse* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/ListAudit");
+  if (!caller.ok()) return ToGrpc(caller.status());
   const auto entries = store_.ListAudit(Limit(request->limit()));
   if (!entries.ok()) return ToGrpc(entries.status());
   for (const v1::AuditEntry& entry : *entries) *response->add_entries() = entry;
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::GetRollout(grpc::ServerContext*, const v1::GetRolloutRequest* request,
-                                      v1::Rollout* response) {
+grpc::Status AdminService::GetRollout(grpc::ServerContext* context,
+                                      const v1::GetRolloutRequest* request, v1::Rollout* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/GetRollout");
+  if (!caller.ok()) return ToGrpc(caller.status());
   auto rollout = controller_.GetRollout(request->revision());
   if (rollout.ok()) *response = *std::move(rollout);
   return ToGrpc(rollout);
@@ -332,10 +410,13 @@ grpc::Status AdminService::GetRollout(grpc::ServerContext*, const v1::GetRollout
 grpc::Status AdminService::WatchRollout(grpc::ServerContext* context,
                                         const v1::GetRolloutRequest* request,
                                         grpc::ServerWriter<v1::Rollout>* writer) {
+  WatchPermit permit(guard_, *context, "AdminService/WatchRollout");
+  if (const absl::Status may = permit.Check(); !may.ok()) return ToGrpc(may);
   const LongCall call(long_calls_, kLongCallsMax);
   if (!call.granted()) return LongCall::Refusal();
   uint64_t seen = 0;
   while (!stopping_ && !context->IsCancelled()) {
+    if (const absl::Status may = permit.Check(); !may.ok()) return ToGrpc(may);
     const uint64_t now = hub_.Wait(seen, kWatchPace);
     if (now == seen) continue;
     seen = now;
@@ -350,7 +431,11 @@ grpc::Status AdminService::WatchRollout(grpc::ServerContext* context,
 grpc::Status AdminService::ActOnRollout(grpc::ServerContext* context,
                                         const v1::RolloutActionRequest* request,
                                         v1::Rollout* response) {
-  auto rollout = controller_.ActOnRollout(*request, PeerOf(*context));
+  const auto caller = guard_.Admit(*context, "AdminService/ActOnRollout");
+  if (!caller.ok()) return ToGrpc(caller.status());
+  auto rollout = controller_.ActOnRollout(*request, {.author = caller->Author(request->author()),
+                                                     .role = RoleText(*caller),
+                                                     .peer = caller->peer});
   if (rollout.ok()) *response = *std::move(rollout);
   return ToGrpc(rollout);
 }

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "controlplane/apply/controller.h"
+#include "controlplane/trust/guard.h"
 #include "sluice/v1/admin_service.grpc.pb.h"
 
 namespace sluice::admin {
@@ -16,7 +17,8 @@ class AdminService final : public v1::AdminService::Service {
   static constexpr int kLongCallsMax = 128;
 
   // All must outlive the server.
-  AdminService(apply::Controller& controller, publish::Hub& hub, store::VersionStore& store);
+  AdminService(apply::Controller& controller, publish::Hub& hub, store::VersionStore& store,
+               store::TrustStore& trust, trust::Guard& guard);
 
   // Ends the calls that wait, so that the server can end.
   void Stop() { stopping_ = true; }
@@ -50,6 +52,7 @@ class AdminService final : public v1::AdminService::Service {
                             v1::Rollout*) override;
 
  private:
+  absl::Status Remove(const std::string& node_id);
   v1::FleetStatus StatusNow(const std::string& node_id) const;
   grpc::Status CheckKnown(const std::string& node_id) const;
   absl::StatusOr<store::StoredVersion> FindVersion(uint64_t revision) const;
@@ -57,6 +60,8 @@ class AdminService final : public v1::AdminService::Service {
   apply::Controller& controller_;
   publish::Hub& hub_;
   store::VersionStore& store_;
+  store::TrustStore& trust_;
+  trust::Guard& guard_;
   const int64_t started_ms_;
   std::atomic<int> long_calls_{0};
   std::atomic<bool> stopping_{false};

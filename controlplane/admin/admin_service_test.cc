@@ -23,7 +23,8 @@ class AdminServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     setup_.Serve([this](ControllerSetup& setup) {
-      auto service = std::make_unique<AdminService>(setup.controller(), setup.hub(), setup.store());
+      auto service = std::make_unique<AdminService>(setup.controller(), setup.hub(), setup.store(),
+                                                    setup.trust_store(), setup.guard());
       service_ = service.get();
       return service;
     });

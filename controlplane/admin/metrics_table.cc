@@ -37,6 +37,9 @@ const std::vector<Metric>& Metrics() {
        "Snapshot bytes queued to nodes."},
       {"sluice_controller_deltas_encoded_total", "counter", "",
        "Deltas that were encoded; every node that goes the same way shares one."},
+      {"sluice_controller_refusals_total", "counter", "reason",
+       "Calls that were not allowed, by why: no_credential, bad_credential, role, revoked, "
+       "too_many_failures."},
       {"sluice_controller_store_bytes", "gauge", "", "Size of the store on disk."},
       {"process_resident_memory_bytes", "gauge", "", "Resident memory."},
       {"process_open_fds", "gauge", "", "Open descriptors."},

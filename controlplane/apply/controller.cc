@@ -402,7 +402,10 @@ void Controller::Audit(const Change& change, const Progress& progress) {
   v1::AuditEntry entry;
   entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
   entry.set_author(request.author);
+  entry.set_role(request.role);
   entry.set_peer(request.peer);
+  entry.set_root_before(change.before->info.version.root());
+  entry.set_root_after(current()->info.version.root());
   entry.set_action(request.dry_run != v1::ApplyRequest::NONE ? "dry-run"
                    : request.source == "rollback"            ? "rollback"
                                                              : "apply");

@@ -29,6 +29,7 @@ inline constexpr std::string_view kFileAuthor = "file";
 
 struct ChangeRequest {
   std::string author, peer, message;
+  std::string role;         // Of the author; empty: a watched file, or nobody asked.
   std::string source;       // file, api, rollback
   uint64_t if_version = 0;  // 0: whatever is current.
   bool wait = false;
@@ -40,6 +41,11 @@ struct ChangeRequest {
   v1::ApplyRequest::DryRun dry_run = v1::ApplyRequest::NONE;
   // For `wait`; 0: kWaitDefault, or as long as a rollout in waves takes.
   std::chrono::milliseconds timeout{0};
+};
+
+// Who acts on a rollout: as in ChangeRequest.
+struct Actor {
+  std::string author, role, peer;
 };
 
 struct ApplyCounters {
@@ -79,8 +85,7 @@ class Controller {
 
   // The newest, or that of one version; kNotFound. Without the nodes' baselines.
   absl::StatusOr<v1::Rollout> GetRollout(uint64_t revision) const;
-  absl::StatusOr<v1::Rollout> ActOnRollout(const v1::RolloutActionRequest& request,
-                                           const std::string& peer);
+  absl::StatusOr<v1::Rollout> ActOnRollout(v1::RolloutActionRequest request, const Actor& actor);
   uint64_t rollouts_taken_back() const { return runner_.taken_back_total(); }
 
   v1::ValidateResponse Validate(const v1::Document& document) const;

@@ -203,13 +203,16 @@ void Controller::OnRolloutEnd(const v1::Rollout& rollout, publish::SharedResourc
   entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
   entry.set_author(rollout.author());
   entry.set_action("rollout");
+  const bool completed = rollout.state() == v1::Rollout::COMPLETED;
+  entry.set_root_before(current()->info.version.root());
+  entry.set_root_after(completed ? rollout.version().root() : entry.root_before());
   entry.set_detail(fmt::format("the rollout of version {} {}{}{}", revision,
                                EndedAs(rollout.state()), rollout.reason().empty() ? "" : ": ",
                                rollout.reason()));
   if (const absl::Status status = store_.Audit(entry); !status.ok()) {
     base::LogError("{}", std::string(status.message()));
   }
-  if (rollout.state() != v1::Rollout::COMPLETED) return;
+  if (!completed) return;
   auto info = store_.Get(revision);
   if (!info.ok()) {
     base::LogError("{}", std::string(info.status().message()));
@@ -228,15 +231,19 @@ absl::StatusOr<v1::Rollout> Controller::GetRollout(uint64_t revision) const {
   return WithoutBaselines(std::move(stored));
 }
 
-absl::StatusOr<v1::Rollout> Controller::ActOnRollout(const v1::RolloutActionRequest& request,
-                                                     const std::string& peer) {
+absl::StatusOr<v1::Rollout> Controller::ActOnRollout(v1::RolloutActionRequest request,
+                                                     const Actor& actor) {
+  request.set_author(actor.author);  // The record names who was proven, not who was claimed.
+  v1::AuditEntry entry;
+  entry.set_root_before(current()->info.version.root());
   v1::Rollout preflighted;
   auto rollout = EndPreflight(request, &preflighted) ? absl::StatusOr<v1::Rollout>(preflighted)
                                                      : runner_.Act(request);
-  v1::AuditEntry entry;
+  entry.set_root_after(current()->info.version.root());
   entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
-  entry.set_author(request.author());
-  entry.set_peer(peer);
+  entry.set_author(actor.author);
+  entry.set_role(actor.role);
+  entry.set_peer(actor.peer);
   entry.set_action("rollout");
   entry.set_detail(
       fmt::format("{}{}{}: {}", v1::RolloutActionRequest::Action_Name(request.action()),

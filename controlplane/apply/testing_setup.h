@@ -14,6 +14,7 @@
 #include "controlplane/publish/control_service.h"
 #include "controlplane/publish/testing_node.h"
 #include "controlplane/store/testing_folder.h"
+#include "controlplane/trust/guard.h"
 
 namespace sluice::apply::testing {
 
@@ -57,6 +58,11 @@ class ControllerSetup {
     auto opened = store::VersionStore::Open(folder_.path());
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
+    auto trust_store = store::TrustStore::Open(folder_.path());
+    ASSERT_TRUE(trust_store.ok()) << trust_store.status();
+    trust_store_ = *std::move(trust_store);
+    guard_ =
+        std::make_unique<trust::Guard>(trust::Guard::Options{.open = true}, *trust_store_, *store_);
     hub_ = std::make_unique<publish::Hub>(options_, *store_);
     controller_ = std::make_unique<Controller>(*store_, *hub_);
     const absl::Status started = controller_->Start();
@@ -79,6 +85,8 @@ class ControllerSetup {
     controller_.reset();
     control_.reset();
     hub_.reset();
+    guard_.reset();
+    trust_store_.reset();
     store_.reset();
   }
   // Offers another service besides, made of what Start made.
@@ -156,6 +164,8 @@ class ControllerSetup {
   }
 
   store::VersionStore& store() { return *store_; }
+  store::TrustStore& trust_store() { return *trust_store_; }
+  trust::Guard& guard() { return *guard_; }  // Everybody may do everything.
   publish::Hub& hub() { return *hub_; }
   Controller& controller() { return *controller_; }
   const std::string& path() const { return folder_.path(); }
@@ -164,6 +174,8 @@ class ControllerSetup {
   const publish::FleetOptions options_;
   store::testing::Folder folder_;
   std::unique_ptr<store::VersionStore> store_;
+  std::unique_ptr<store::TrustStore> trust_store_;
+  std::unique_ptr<trust::Guard> guard_;
   std::unique_ptr<publish::Hub> hub_;
   std::unique_ptr<Controller> controller_;
   std::unique_ptr<publish::ControlService> control_;

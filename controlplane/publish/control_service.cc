@@ -1,5 +1,7 @@
 #include "controlplane/publish/control_service.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 
@@ -15,17 +17,12 @@ grpc::ByteBuffer BufferOf(const SharedMessage& message) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
-grpc::Status ToGrpc(const absl::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
-}
-
-// The name in the certificate belongs to the address, if there is one.
-std::string PeerOf(const grpc::CallbackServerContext& context) {
-  std::string peer = context.peer();
-  const auto names = context.auth_context()->FindPropertyValues("x509_common_name");
-  if (!names.empty()) peer += " (" + std::string(names.front().data(), names.front().size()) + ")";
-  return peer;
-}
+// A stream that nobody may have.
+class RefusedStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const absl::Status& status) { Finish(trust::ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
 
 // One proxy's stream: what was sent to it, one write at a time.
 //
@@ -35,9 +32,15 @@ class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
                          public Outbox,
                          public std::enable_shared_from_this<Subscriber> {
  public:
-  // `context` lives until OnDone.
-  Subscriber(Hub& hub, grpc::CallbackServerContext* context)
-      : hub_(hub), context_(context), peer_(PeerOf(*context)) {}
+  // `context` lives until OnDone. `caller` is the node whose certificate it came with; it counts
+  // only if there is a guard that asks for one.
+  Subscriber(Hub& hub, trust::Guard* guard, trust::Caller caller,
+             grpc::CallbackServerContext* context)
+      : hub_(hub),
+        guard_(guard != nullptr && guard->open() ? nullptr : guard),
+        caller_(std::move(caller)),
+        context_(context),
+        peer_(context->peer()) {}
 
   void Start() {
     self_ = shared_from_this();
@@ -69,6 +72,13 @@ class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
     WriteLocked();  // What is queued still leaves.
   }
 
+  void Cut(const absl::Status& reason) override {
+    const std::lock_guard lock(mutex_);
+    const bool may_wait = writing_;
+    FinishLocked(trust::ToGrpc(reason));
+    if (may_wait) context_->TryCancel();  // It may have stopped reading.
+  }
+
   void OnReadDone(bool ok) override {
     if (!ok) return End(grpc::Status::OK, "the stream ended");
     v1::ProxyMessage message;
@@ -82,7 +92,18 @@ class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
       return Fail(grpc::StatusCode::INVALID_ARGUMENT, "the first message must be Hello");
     }
     greeted_ = true;
+    const bool checked = guard_ != nullptr && message.has_hello();
+    if (checked) {
+      if (const absl::Status status = CheckHello(message.mutable_hello()); !status.ok()) {
+        return End(trust::ToGrpc(status), std::string(status.message()));
+      }
+    }
     hub_.OnMessage(stream_, message, peer_);
+    if (checked) {
+      // Whoever removed the node a moment ago did not find this stream yet.
+      const absl::Status status = guard_->CheckNode(caller_);
+      if (!status.ok()) return End(trust::ToGrpc(status), std::string(status.message()));
+    }
     incoming_.Clear();
     StartRead(&incoming_);
   }
@@ -119,10 +140,29 @@ class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   }
   void Fail(grpc::StatusCode code, const std::string& why) { End(grpc::Status(code, why), why); }
 
+  // The certificate says who it is; what its token gave it wins over what it says of itself.
+  absl::Status CheckHello(v1::Hello* hello) {
+    if (hello->node_id() != caller_.name) {
+      return guard_->Refuse(
+          caller_, "ControlService/Connect", trust::Refusal::kBadCredential,
+          absl::PermissionDeniedError(fmt::format(
+              "the certificate is for node {}, and the proxy calls itself {}: start it with "
+              "--node-id {}, or with a --state-dir and a join token of its own",
+              caller_.name,
+              trust::IsIdentityName(hello->node_id()) ? hello->node_id() : "something unprintable",
+              caller_.name)));
+    }
+    auto labels = guard_->LabelsOf(caller_.name);
+    if (absl::IsNotFound(labels.status())) return guard_->CheckNode(caller_);
+    if (!labels.ok()) return labels.status();
+    for (const auto& [key, value] : labels->labels()) (*hello->mutable_labels())[key] = value;
+    return absl::OkStatus();
+  }
+
   void WriteLocked() {
     if (finishing_ || writing_) return;
     if (queue_.empty()) {
-      if (closing_) FinishLocked(ToGrpc(close_reason_));
+      if (closing_) FinishLocked(trust::ToGrpc(close_reason_));
       return;
     }
     outgoing_ = BufferOf(queue_.front());
@@ -141,6 +181,8 @@ class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
   }
 
   Hub& hub_;
+  trust::Guard* const guard_;  // Null: everybody is who they say they are.
+  const trust::Caller caller_;
   grpc::CallbackServerContext* const context_;
   const std::string peer_;
   uint64_t stream_ = 0;
@@ -162,7 +204,13 @@ class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ControlService::Connect(
     grpc::CallbackServerContext* context) {
-  auto subscriber = std::make_shared<Subscriber>(hub_, context);
+  trust::Caller caller;
+  if (guard_ != nullptr) {
+    auto admitted = guard_->Admit(*context, "ControlService/Connect");
+    if (!admitted.ok()) return new RefusedStream(admitted.status());
+    caller = *std::move(admitted);
+  }
+  auto subscriber = std::make_shared<Subscriber>(hub_, guard_, std::move(caller), context);
   subscriber->Start();
   return subscriber.get();
 }

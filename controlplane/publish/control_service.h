@@ -6,6 +6,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "controlplane/publish/hub.h"
+#include "controlplane/trust/guard.h"
 #include "sluice/v1/control_service.grpc.pb.h"
 
 namespace sluice::publish {
@@ -18,14 +19,15 @@ class ControlService final
   // Messages that wait for a node that does not read; then its stream ends, and it starts afresh.
   static constexpr size_t kQueueMax = 4096;
 
-  // `hub` must outlive the server.
-  explicit ControlService(Hub& hub) : hub_(hub) {}
+  // Both must outlive the server. Without a guard every proxy is who it says it is.
+  explicit ControlService(Hub& hub, trust::Guard* guard = nullptr) : hub_(hub), guard_(guard) {}
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Connect(
       grpc::CallbackServerContext* context) override;
 
  private:
   Hub& hub_;
+  trust::Guard* const guard_;
 };
 
 }  // namespace sluice::publish

@@ -400,6 +400,26 @@ bool Hub::ForgetNode(const std::string& node_id) {
   return true;
 }
 
+bool Hub::ExpelNode(const std::string& node_id, const absl::Status& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = fleet_.nodes().find(node_id);
+    if (found == fleet_.nodes().end()) return false;
+    if (const uint64_t stream = found->second.stream; stream != 0) {
+      const auto open = streams_.find(stream);
+      if (open != streams_.end()) {
+        open->second.outbox->Cut(reason);
+        streams_.erase(open);
+      }
+      fleet_.OnDisconnect(stream, "removed", base::MonotonicMillis());
+    }
+    fleet_.Forget(node_id);
+    Changed();
+  }
+  recorder_.Forget(node_id);  // Without the lock: it may wait for the disk.
+  return true;
+}
+
 absl::StatusOr<std::string> Hub::Command(const std::string& node_id, v1::Command command,
                                          std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);

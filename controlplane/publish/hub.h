@@ -31,6 +31,8 @@ class Outbox {
   virtual void Send(SharedMessage message) = 0;
   // What is queued still leaves.
   virtual void Close(const absl::Status& reason) = 0;
+  // What is queued does not leave: the peer is trusted no more.
+  virtual void Cut(const absl::Status& reason) { Close(reason); }
 };
 
 // How long versions took from the first offer until every node was effective, refused or late.
@@ -111,6 +113,8 @@ class Hub {
   };
   std::map<std::pair<std::string, std::string>, HealthView> EndpointHealth() const;
   bool ForgetNode(const std::string& node_id);
+  // The same for a node that may be connected: its stream ends at once, with `reason`.
+  bool ExpelNode(const std::string& node_id, const absl::Status& reason);
   // Asks a node and waits for its answer.
   absl::StatusOr<std::string> Command(const std::string& node_id, v1::Command command,
                                       std::chrono::milliseconds timeout);

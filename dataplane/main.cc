@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdio>
@@ -18,11 +19,13 @@
 #include "common/base/service_manager.h"
 #include "common/base/version.h"
 #include "common/config/validate.h"
+#include "common/trust/seal_key.h"
 #include "dataplane/admin/admin_server.h"
 #include "dataplane/control/activator.h"
 #include "dataplane/control/admin_pages.h"
 #include "dataplane/control/control_client.h"
 #include "dataplane/control/snapshot_cache.h"
+#include "dataplane/enroll/enroller.h"
 #include "dataplane/hot_restart.h"
 #include "dataplane/options.h"
 #include "dataplane/restart/successor.h"
@@ -48,6 +51,20 @@ admin::AdminServerOptions AdminOptionsOf(const ProxyOptions& options) {
           .admin_address = options.admin_address,
           .metrics_address = options.metrics_address,
           .bind_host = options.bind_host};
+}
+
+// Its certificate comes from the controller.
+bool Joins(const ProxyOptions& options) {
+  return !options.controllers.empty() && !options.insecure && options.tls_cert.empty();
+}
+
+enroll::EnrollerOptions EnrollerOptionsOf(const ProxyOptions& options) {
+  return {.controllers = options.controllers,
+          .state_dir = options.state_dir,
+          .node_id = options.node_id,
+          .join_token_file = options.join_token_file,
+          .retry_min = options.reconnect_min,
+          .retry_max = options.reconnect_max};
 }
 
 // Null where nobody runs, and it is a start like any other.
@@ -85,8 +102,21 @@ int Run(const ProxyOptions& options) {
                                                     std::move(successor->handover().state_lock));
   if (!opened.ok()) return fail(std::string(opened.status().message()));
   std::optional<control::SnapshotCache> cache = *std::move(opened);
+  const auto sealer = trust::LoadSealer({.file = options.seal_key_file,
+                                         .command = options.seal_key_command,
+                                         .environment = "SLUICE_PROXY_SEAL_KEY",
+                                         .default_file = options.state_dir + "/seal.key",
+                                         .may_make = !cache->has_sealed()});
+  if (!sealer.ok()) return fail(std::string(sealer.status().message()));
+  cache->SetSealer(*sealer);
   std::string cache_problem;
   const auto cached = cache->Load(&cache_problem);
+  if (!cache->seal_problem().ok()) return fail(std::string(cache->seal_problem().message()));
+  if (successor == nullptr) {
+    if (const absl::Status sealed = cache->SealPresent(); !sealed.ok()) {
+      base::LogWarn("snapshot cache: {}", std::string(sealed.message()));
+    }
+  }
   if (!cache_problem.empty()) base::LogWarn("snapshot cache: {}", cache_problem);
   if (options.controllers.empty() && !cached.has_value()) {
     return fail(fmt::format("nothing to serve: {} holds no snapshot; give --controller",
@@ -164,17 +194,32 @@ int Run(const ProxyOptions& options) {
 
   const control::NodeIdentity identity = IdentityOf(options);
   std::unique_ptr<control::ControlClient> client;
+  std::unique_ptr<enroll::Enroller> enroller;
+  if (Joins(options)) {
+    enroller = std::make_unique<enroll::Enroller>(EnrollerOptionsOf(options), [&context, &client] {
+      boost::asio::post(context, [&client] {
+        if (client != nullptr) client->Start();
+      });
+    });
+    if (const absl::Status status = enroller->Check(); !status.ok()) {
+      return fail(std::string(status.message()));
+    }
+  }
   if (!options.controllers.empty()) {
+    control::ControlClientOptions client_options{.controllers = options.controllers,
+                                                 .insecure = options.insecure,
+                                                 .tls_cert = options.tls_cert,
+                                                 .tls_key = options.tls_key,
+                                                 .tls_ca = options.tls_ca,
+                                                 .reconnect_min = options.reconnect_min,
+                                                 .reconnect_max = options.reconnect_max};
+    if (enroller != nullptr) {
+      client_options.tls_cert = client_options.tls_key = enroller->certificate().path();
+      client_options.tls_ca = enroller->certificate().ca_path();
+      client_options.on_refused = [&enroller] { enroller->NoteRefused(); };
+    }
     client = std::make_unique<control::ControlClient>(
-        context,
-        control::ControlClientOptions{.controllers = options.controllers,
-                                      .insecure = options.insecure,
-                                      .tls_cert = options.tls_cert,
-                                      .tls_key = options.tls_key,
-                                      .tls_ca = options.tls_ca,
-                                      .reconnect_min = options.reconnect_min,
-                                      .reconnect_max = options.reconnect_max},
-        identity, activator, server,
+        context, std::move(client_options), identity, activator, server,
         [&pages](const v1::Command& command) { return pages.Run(command); });
     client_for_health = client.get();
   }
@@ -193,6 +238,7 @@ int Run(const ProxyOptions& options) {
                        .client = client.get(),
                        .predecessors = draining_predecessors,
                        .on_handed = [&] {
+                         if (enroller != nullptr) enroller->Stop();  // The new one renews.
                          handed = true;
                          server.Shutdown([&] {
                            host.TellLast();
@@ -202,7 +248,11 @@ int Run(const ProxyOptions& options) {
                        }});
   const auto begin = [&] {
     admin_server.DropAdopted();
-    if (client != nullptr) client->Start();
+    if (enroller != nullptr) {
+      enroller->Start();  // It starts the client when there is a certificate.
+    } else if (client != nullptr) {
+      client->Start();
+    }
     auto opened_socket = restart::Predecessor::Open(context, options.state_dir, host);
     if (opened_socket.ok()) {
       predecessor = *std::move(opened_socket);
@@ -264,7 +314,9 @@ int Run(const ProxyOptions& options) {
 
   predecessor.reset();
   client_for_health = nullptr;
+  if (enroller != nullptr) enroller->Stop();
   client.reset();
+  enroller.reset();
   server.Stop();
   context.restart();
   context.poll();  // What workers posted while they ended.

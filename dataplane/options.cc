@@ -49,6 +49,17 @@ std::string Problem(const std::vector<std::string>& labels, ProxyOptions* option
   }
   const bool tls =
       !options->tls_cert.empty() && !options->tls_key.empty() && !options->tls_ca.empty();
+  const bool some_tls =
+      !options->tls_cert.empty() || !options->tls_key.empty() || !options->tls_ca.empty();
+  if (some_tls && !tls) return "--tls-cert, --tls-key and --tls-ca belong together: give all three";
+  if (options->insecure && tls) return "--insecure and --tls-cert exclude each other";
+  if ((options->insecure || tls) && !options->join_token_file.empty()) {
+    return "--join-token-file gives this proxy its certificate: leave it away with --insecure and "
+           "--tls-cert";
+  }
+  if (!options->seal_key_file.empty() && !options->seal_key_command.empty()) {
+    return "--seal-key-file and --seal-key-command exclude each other";
+  }
   for (const std::string& controller : options->controllers) {
     const auto address = base::ParseHostPort(controller);
     if (!address.ok()) {
@@ -61,13 +72,10 @@ std::string Problem(const std::vector<std::string>& labels, ProxyOptions* option
           address->host == "localhost" || (numeric.ok() && numeric->is_loopback());
       if (!loopback) {
         return fmt::format(
-            "--insecure is refused for {}: plain text is for loopback only; use --tls-cert, "
-            "--tls-key and --tls-ca",
+            "--insecure is refused for {}: plain text is for loopback only; use --join-token-file, "
+            "or --tls-cert, --tls-key and --tls-ca",
             controller);
       }
-    } else if (!tls) {
-      return "give --tls-cert, --tls-key and --tls-ca, or --insecure for a controller on this "
-             "machine";
     }
   }
   if (options->reconnect_min.count() < 1 || options->reconnect_min > options->reconnect_max) {
@@ -99,10 +107,21 @@ base::Flags::Outcome ParseProxyOptions(int argc, char** argv, ProxyOptions* opti
                "Takes over from the proxy that runs on --state-dir, which then drains and ends; no "
                "request is lost. Starts as usual where none runs.");
   flags.Switch("insecure", &options->insecure, "Plain text to the controller; loopback only.");
-  flags.Text("tls-cert", &options->tls_cert, "FILE", "This proxy's certificate (PEM).");
+  flags.Text("join-token-file", &options->join_token_file, "FILE",
+             "A token of `sluicectl token create`: with it this proxy gets its certificate, which "
+             "it keeps in --state-dir and renews by itself. Needed once.");
+  flags.Text("tls-cert", &options->tls_cert, "FILE",
+             "This proxy's certificate (PEM), of an external CA.");
   flags.Text("tls-key", &options->tls_key, "FILE", "Its private key (PEM).");
   flags.Text("tls-ca", &options->tls_ca, "FILE",
              "What the controller's certificate is verified against (PEM).");
+  flags.Text(
+      "seal-key-file", &options->seal_key_file, "FILE",
+      "Key that the snapshots in --state-dir are sealed with, 64 hexadecimal digits. Without "
+      "it, --seal-key-command and SLUICE_PROXY_SEAL_KEY: seal.key in --state-dir, made at "
+      "the first start.");
+  flags.Text("seal-key-command", &options->seal_key_command, "COMMAND",
+             "Program, with arguments, that prints the key.");
   flags.Text("admin-address", &options->admin_address, "IP:PORT", "Wins over admin.bind_address.");
   flags.Text("metrics-address", &options->metrics_address, "IP:PORT",
              "Wins over metrics.bind_address.");

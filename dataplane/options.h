@@ -19,7 +19,9 @@ struct ProxyOptions {
   std::string bind_host;
   bool hot_restart = false;
   bool insecure = false;
-  std::string tls_cert, tls_key, tls_ca;
+  std::string tls_cert, tls_key, tls_ca;  // Of an external CA; empty: this proxy joins, or has.
+  std::string join_token_file;
+  std::string seal_key_file, seal_key_command;
   std::string admin_address, metrics_address;
   bool no_admin = false;
   std::string log_level = "info", log_format = "text";

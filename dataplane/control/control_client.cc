@@ -24,8 +24,13 @@ absl::StatusOr<std::shared_ptr<::grpc::ChannelCredentials>> MakeCredentials(
   if (options.insecure) return ::grpc::InsecureChannelCredentials();
   ::grpc::SslCredentialsOptions tls;
   ASSIGN_OR_RETURN(tls.pem_root_certs, base::ReadFile(options.tls_ca, kPemBytesMax));
-  ASSIGN_OR_RETURN(tls.pem_private_key, base::ReadFile(options.tls_key, kPemBytesMax));
   ASSIGN_OR_RETURN(tls.pem_cert_chain, base::ReadFile(options.tls_cert, kPemBytesMax));
+  if (options.tls_key == options.tls_cert) {
+    // Read once: it may be replaced at any moment.
+    tls.pem_private_key = tls.pem_cert_chain;
+  } else {
+    ASSIGN_OR_RETURN(tls.pem_private_key, base::ReadFile(options.tls_key, kPemBytesMax));
+  }
   return ::grpc::SslCredentials(tls);
 }
 
@@ -201,6 +206,9 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
   }
 
   void OnDone(const ::grpc::Status& status) {
+    const bool refused = status.error_code() == ::grpc::StatusCode::PERMISSION_DENIED ||
+                         status.error_code() == ::grpc::StatusCode::UNAUTHENTICATED;
+    if (refused && options_.on_refused && !stopped_ && !yielded_) options_.on_refused();
     Lost(status.ok() ? "it ended the stream" : status.error_message());
   }
 

@@ -10,6 +10,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,13 +22,16 @@ namespace sluice::control {
 struct ControlClientOptions {
   std::vector<std::string> controllers;  // host:port; at least one.
   bool insecure = false;
-  std::string tls_cert, tls_key, tls_ca;  // PEM files, read again for every connection.
+  // PEM files, read again for every connection. Certificate and key may be one file.
+  std::string tls_cert, tls_key, tls_ca;
   std::chrono::milliseconds reconnect_min{500};
   std::chrono::milliseconds reconnect_max{30'000};
   // A controller that takes the stream and does not answer Hello for so long is a failure.
   std::chrono::milliseconds welcome_timeout{10'000};
   // After so long without a word a ping is sent, and answered in half that time or the stream ends.
   std::chrono::milliseconds keepalive{10'000};
+  // The controller does not accept this node's certificate. May be null.
+  std::function<void()> on_refused = nullptr;
 };
 
 class ControlClient {

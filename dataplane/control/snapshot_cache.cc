@@ -18,17 +18,31 @@ namespace sluice::control {
 namespace {
 
 constexpr std::string_view kMagic = "sluice snapshot 1\n";
+constexpr std::string_view kSealedMagic = "sluice snapshot 2\n";
+constexpr char kPurpose[] = "snapshot";
 constexpr size_t kHashBytes = 32;
 constexpr size_t kFileBytesMax = size_t{1} << 30;
+constexpr size_t kOverheadBytesMax = 256;  // Beside the body.
 
-// A file is the magic, the SHA-256 of the body, and the body: a serialised v1::Snapshot.
-absl::StatusOr<SnapshotCache::Entry> Decode(std::string_view bytes) {
+// A file is a magic and the body, a serialised v1::Snapshot, that is either sealed or comes after
+// its SHA-256.
+absl::StatusOr<std::string> BodyOf(std::string_view bytes, const trust::Sealer* sealer) {
+  if (bytes.starts_with(kSealedMagic)) {
+    if (sealer == nullptr)
+      return absl::FailedPreconditionError("it is sealed, and there is no key");
+    return sealer->Open(bytes.substr(kSealedMagic.size()), kPurpose);
+  }
   if (bytes.size() < kMagic.size() + kHashBytes || !bytes.starts_with(kMagic)) {
     return absl::DataLossError("it is not a snapshot, or it was cut short");
   }
   const std::string_view hash = bytes.substr(kMagic.size(), kHashBytes);
   const std::string_view body = bytes.substr(kMagic.size() + kHashBytes);
   if (base::Sha256(body) != hash) return absl::DataLossError("its checksum is wrong");
+  return std::string(body);
+}
+
+absl::StatusOr<SnapshotCache::Entry> Decode(std::string_view bytes, const trust::Sealer* sealer) {
+  ASSIGN_OR_RETURN(const std::string body, BodyOf(bytes, sealer));
   v1::Snapshot message;
   if (!message.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
     return absl::DataLossError("it cannot be parsed");
@@ -47,15 +61,6 @@ absl::StatusOr<SnapshotCache::Entry> Decode(std::string_view bytes) {
     return absl::DataLossError("its root is wrong");
   }
   return entry;
-}
-
-// NotFound when there is no such file; otherwise the message names it.
-absl::StatusOr<SnapshotCache::Entry> ReadEntry(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kFileBytesMax));
-  auto entry = Decode(bytes);
-  if (entry.ok()) return entry;
-  return absl::Status(entry.status().code(),
-                      fmt::format("{}: {}", path, std::string(entry.status().message())));
 }
 
 absl::Status MakeDirectories(const std::string& directory) {
@@ -78,6 +83,40 @@ absl::Status SyncFolder(const std::string& folder) {
 }
 
 }  // namespace
+
+// NotFound when there is no such file; otherwise the message names it.
+absl::StatusOr<SnapshotCache::Entry> SnapshotCache::ReadEntry(const std::string& path) const {
+  ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kFileBytesMax));
+  auto entry = Decode(bytes, sealer_.has_value() ? &*sealer_ : nullptr);
+  if (entry.ok()) return entry;
+  return absl::Status(entry.status().code(),
+                      fmt::format("{}: {}", path, std::string(entry.status().message())));
+}
+
+std::string SnapshotCache::Encode(const std::string& body) const {
+  if (sealer_.has_value()) return std::string(kSealedMagic) + sealer_->Seal(body, kPurpose);
+  return std::string(kMagic) + base::Sha256(body) + body;
+}
+
+bool SnapshotCache::has_sealed() const {
+  for (const std::string& path : {CurrentPath(), PreviousPath()}) {
+    const auto bytes = base::ReadFile(path, kFileBytesMax);
+    if (bytes.ok() && bytes->starts_with(kSealedMagic)) return true;
+  }
+  return false;
+}
+
+absl::Status SnapshotCache::SealPresent() const {
+  if (!sealer_.has_value()) return absl::OkStatus();
+  for (const std::string& path : {CurrentPath(), PreviousPath()}) {
+    const auto bytes = base::ReadFile(path, kFileBytesMax);
+    if (!bytes.ok() || !bytes->starts_with(kMagic)) continue;
+    const auto body = BodyOf(*bytes, nullptr);
+    if (!body.ok()) continue;  // Damaged: it goes when the next ones are stored.
+    RETURN_IF_ERROR(base::WriteFileAtomically(path, Encode(*body), 0600));
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<SnapshotCache> SnapshotCache::Open(const std::string& directory) {
   if (directory.empty()) return absl::InvalidArgumentError("--state-dir names no directory");
@@ -133,11 +172,10 @@ absl::Status SnapshotCache::Store(const v1::Version& version,
   *message.mutable_version() = version;
   for (const auto& resource : resources) *message.add_resources() = *resource;
   std::string body;
-  if (!message.SerializeToString(&body) ||
-      body.size() > kFileBytesMax - kMagic.size() - kHashBytes) {
+  if (!message.SerializeToString(&body) || body.size() > kFileBytesMax - kOverheadBytesMax) {
     return absl::ResourceExhaustedError("the snapshot is too large for the cache");
   }
-  const std::string bytes = std::string(kMagic) + base::Sha256(body) + body;
+  const std::string bytes = Encode(body);
 
   if (!current_root_.has_value()) {
     const auto current = ReadEntry(CurrentPath());
@@ -161,6 +199,7 @@ std::optional<SnapshotCache::Entry> SnapshotCache::Load(std::string* problem) {
     auto entry = ReadEntry(path);
     if (path == CurrentPath()) current_root_ = entry.ok() ? entry->version.root() : "";
     if (entry.ok()) return *std::move(entry);
+    if (absl::IsFailedPrecondition(entry.status())) seal_problem_ = entry.status();
     if (absl::IsNotFound(entry.status())) continue;
     if (!problem->empty()) *problem += "; ";
     *problem += std::string(entry.status().message());

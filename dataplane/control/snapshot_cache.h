@@ -1,8 +1,9 @@
 // The last effective snapshots on disk, so that a proxy serves without its controller.
 //
-// Blocking file access; one thread at a time. Files hold private keys (0600, folder 0700), carry a
-// checksum over everything and are replaced whole: a torn or damaged one is never believed, and a
-// whole one is never given up for it.
+// Blocking file access; one thread at a time. Files hold private keys: they are sealed (and 0600,
+// folder 0700), which also proves that they are whole; without a sealer they carry a checksum. They
+// are replaced whole: a torn or damaged one is never believed, and a whole one is never given up
+// for it.
 #pragma once
 
 #include <optional>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/file.h"
 #include "common/snapshot/snapshot.h"
+#include "common/trust/seal.h"
 
 namespace sluice::control {
 
@@ -31,6 +33,15 @@ class SnapshotCache {
   static absl::StatusOr<SnapshotCache> Adopt(const std::string& directory, base::UniqueFd lock);
   int lock_handle() const { return lock_.get(); }
 
+  // What is stored from now on is sealed. To be called before Load, which also reads what was never
+  // sealed.
+  void SetSealer(const trust::Sealer& sealer) { sealer_ = sealer; }
+  bool has_sealed() const;
+  // Not OK: Load found a file that was sealed with another key; the message names both.
+  const absl::Status& seal_problem() const { return seal_problem_; }
+  // Seals what Load found open. Only for whoever writes.
+  absl::Status SealPresent() const;
+
   // Keeps what was newest as the previous one, unless that has the same root or is damaged. On disk
   // when it returns. After an error, and after a crash at any point, at least one snapshot that was
   // whole before still is.
@@ -50,11 +61,15 @@ class SnapshotCache {
   std::string NextPath() const { return directory_ + "/next.snapshot"; }
   void RemoveLeftovers() const;
   absl::Status Rotate() const;
+  absl::StatusOr<Entry> ReadEntry(const std::string& path) const;
+  std::string Encode(const std::string& body) const;
 
   std::string directory_;
   base::UniqueFd lock_;
   // Of current.snapshot: nothing when not looked at yet, empty when there is none that is whole.
   std::optional<std::string> current_root_;
+  std::optional<trust::Sealer> sealer_;
+  absl::Status seal_problem_;
 };
 
 }  // namespace sluice::control

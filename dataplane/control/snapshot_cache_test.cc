@@ -51,6 +51,44 @@ class SnapshotCacheTest : public ::testing::Test {
   const std::string state_ = folder_ / "a/state";
 };
 
+TEST_F(SnapshotCacheTest, WhatWasStoredOpenIsSealedAndStillRead) {
+  const trust::Sealer sealer(std::string(trust::Sealer::kKeyBytes, 'k'));
+  {
+    SnapshotCache cache = Open();
+    Store(cache, "one", 1);
+    Store(cache, "two", 2);
+    ASSERT_THAT(ReadAll("current.snapshot"), HasSubstr("two"));
+    EXPECT_FALSE(cache.has_sealed());
+  }
+  SnapshotCache cache = Open();
+  cache.SetSealer(sealer);
+  EXPECT_EQ(LoadedRevision(cache), 2u);
+  ASSERT_TRUE(cache.SealPresent().ok());
+  EXPECT_TRUE(cache.has_sealed());
+  EXPECT_EQ(ReadAll("current.snapshot").find("two"), std::string::npos);
+  EXPECT_EQ(ReadAll("previous.snapshot").find("one"), std::string::npos);
+  EXPECT_EQ(LoadedRevision(cache), 2u);
+  Store(cache, "three", 3);
+  EXPECT_EQ(ReadAll("current.snapshot").find("three"), std::string::npos);
+  EXPECT_EQ(LoadedRevision(cache), 3u);
+  EXPECT_TRUE(cache.seal_problem().ok());
+  // A torn one is found out as before, and the one before is there.
+  Write("current.snapshot", ReadAll("current.snapshot").substr(0, 100));
+  EXPECT_EQ(LoadedRevision(cache), 2u);
+}
+
+TEST_F(SnapshotCacheTest, AnotherKeyIsAProblemOfItsOwn) {
+  {
+    SnapshotCache cache = Open();
+    cache.SetSealer(trust::Sealer(std::string(trust::Sealer::kKeyBytes, 'k')));
+    Store(cache, "one", 1);
+  }
+  SnapshotCache cache = Open();
+  cache.SetSealer(trust::Sealer(std::string(trust::Sealer::kKeyBytes, 'x')));
+  EXPECT_EQ(LoadedRevision(cache), 0u);
+  EXPECT_THAT(std::string(cache.seal_problem().message()), HasSubstr("sealed with key"));
+}
+
 TEST_F(SnapshotCacheTest, GivesBackWhatWasStored) {
   const auto resources = SnapshotWith("one");
   {

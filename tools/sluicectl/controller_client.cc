@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "sluice/v1/admin_service.grpc.pb.h"
+#include "sluice/v1/token_service.grpc.pb.h"
 
 namespace sluice::sluicectl {
 namespace {
@@ -47,18 +49,20 @@ absl::StatusOr<std::string> ReadPem(const std::string& flag, const std::string& 
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
     const GlobalOptions& options, const base::HostPort& address) {
-  const bool any_tls =
-      !options.tls_ca.empty() || !options.tls_cert.empty() || !options.tls_key.empty();
+  const bool any_tls = !options.tls_ca.empty() || !options.tls_cert.empty() ||
+                       !options.tls_key.empty() || !options.token_file.empty();
   if (options.insecure) {
     if (any_tls) {
-      return absl::InvalidArgumentError("--insecure and --tls-... contradict each other; give one");
+      return absl::InvalidArgumentError(
+          "--insecure and --tls-... or --token-file contradict each other; give one");
     }
     return grpc::InsecureChannelCredentials();
   }
   if (!any_tls && IsLoopback(address)) {
     return absl::InvalidArgumentError(fmt::format(
         "no credentials for the controller at {}: add --insecure (or SLUICECTL_INSECURE=1) when it "
-        "was started with --insecure, else --tls-ca, --tls-cert and --tls-key",
+        "was started with --insecure, else --context DATA-DIR/operator/context.yaml of the "
+        "controller, or --tls-ca, --tls-cert and --tls-key",
         options.controller));
   }
   if (!any_tls) {
@@ -66,6 +70,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
         "no credentials for the controller at {}: add --tls-ca FILE, --tls-cert FILE and "
         "--tls-key FILE, or name them in the context file",
         options.controller));
+  }
+  if (!options.token_file.empty() && options.tls_ca.empty()) {
+    return absl::InvalidArgumentError(
+        "--token-file needs --tls-ca beside it: the token is shown only to who is known");
   }
   if (options.tls_cert.empty() != options.tls_key.empty()) {
     return absl::InvalidArgumentError(
@@ -77,6 +85,23 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   ASSIGN_OR_RETURN(tls.pem_cert_chain, ReadPem("--tls-cert", options.tls_cert));
   ASSIGN_OR_RETURN(tls.pem_private_key, ReadPem("--tls-key", options.tls_key));
   return grpc::SslCredentials(tls);
+}
+
+// What the authorization field says; empty: nothing.
+absl::StatusOr<std::string> Authorization(const GlobalOptions& options) {
+  if (options.token_file.empty()) return std::string();
+  ASSIGN_OR_RETURN(const std::string text, ReadPem("--token-file", options.token_file));
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  const std::string token = begin == std::string::npos
+                                ? ""
+                                : text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin);
+  const bool plain =
+      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (token.empty() || !plain) {
+    return absl::InvalidArgumentError(
+        fmt::format("--token-file: {} holds no token", options.token_file));
+  }
+  return "Bearer " + token;
 }
 
 grpc::ChannelArguments ChannelArguments() {
@@ -132,6 +157,12 @@ struct ControllerClient::Connection {
   milliseconds request_timeout;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<Stub> stub;
+  std::unique_ptr<v1::TokenService::Stub> tokens;
+  std::string authorization;  // Empty: the certificate says who calls.
+
+  void Authorize(grpc::ClientContext* context) const {
+    if (!authorization.empty()) context->AddMetadata("authorization", authorization);
+  }
 
   absl::Status ToStatus(const grpc::Status& status) const {
     const bool connected = channel->GetState(false) == GRPC_CHANNEL_READY;
@@ -163,15 +194,23 @@ struct ControllerClient::Connection {
     return absl::FailedPreconditionError(message);
   }
 
+  template <typename Service, typename Request, typename Response>
+  absl::StatusOr<Response> CallOf(Service* service,
+                                  grpc::Status (Service::*method)(grpc::ClientContext*,
+                                                                  const Request&, Response*),
+                                  const Request& request) {
+    grpc::ClientContext context;
+    Authorize(&context);
+    context.set_deadline(Clock::now() + request_timeout);
+    Response response;
+    RETURN_IF_ERROR(ToStatus((service->*method)(&context, request, &response)));
+    return response;
+  }
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
                                 const Request& request) {
-    grpc::ClientContext context;
-    context.set_deadline(Clock::now() + request_timeout);
-    Response response;
-    RETURN_IF_ERROR(ToStatus((stub.get()->*method)(&context, request, &response)));
-    return response;
+    return CallOf(stub.get(), method, request);
   }
 
   template <typename Request, typename Message>
@@ -180,6 +219,7 @@ struct ControllerClient::Connection {
                       const Request& request, std::optional<milliseconds> timeout,
                       const StreamHandler<Message>& handler) {
     grpc::ClientContext context;
+    Authorize(&context);
     if (timeout) context.set_deadline(Clock::now() + *timeout + kGrace);
     const auto reader = (stub.get()->*method)(&context, request);
     Mailbox<Message> mailbox;
@@ -232,7 +272,9 @@ absl::StatusOr<std::unique_ptr<ControllerClient>> ControllerClient::Create(
   connection->request_timeout = milliseconds(options.request_timeout.value);
   connection->channel =
       grpc::CreateCustomChannel(options.controller, credentials, ChannelArguments());
+  ASSIGN_OR_RETURN(connection->authorization, Authorization(options));
   connection->stub = v1::AdminService::NewStub(connection->channel);
+  connection->tokens = v1::TokenService::NewStub(connection->channel);
   return std::unique_ptr<ControllerClient>(new ControllerClient(std::move(connection)));
 }
 
@@ -282,6 +324,24 @@ absl::StatusOr<v1::Rollout> ControllerClient::ActOnRollout(
 absl::Status ControllerClient::WatchRollout(const v1::GetRolloutRequest& request,
                                             StreamHandler<v1::Rollout> handler) {
   return connection_->Stream(&Stub::WatchRollout, request, std::nullopt, handler);
+}
+
+absl::StatusOr<v1::CreateTokenResponse> ControllerClient::CreateToken(
+    const v1::CreateTokenRequest& request) {
+  return connection_->CallOf(connection_->tokens.get(), &v1::TokenService::Stub::CreateToken,
+                             request);
+}
+
+absl::StatusOr<v1::ListTokensResponse> ControllerClient::ListTokens(
+    const v1::ListTokensRequest& request) {
+  return connection_->CallOf(connection_->tokens.get(), &v1::TokenService::Stub::ListTokens,
+                             request);
+}
+
+absl::StatusOr<v1::RevokeTokenResponse> ControllerClient::RevokeToken(
+    const v1::RevokeTokenRequest& request) {
+  return connection_->CallOf(connection_->tokens.get(), &v1::TokenService::Stub::RevokeToken,
+                             request);
 }
 
 absl::Status ControllerClient::Apply(const v1::ApplyRequest& request, Timeout timeout,

@@ -1,4 +1,4 @@
-// The controller's AdminService, as calls that return when there is an answer.
+// The controller's AdminService and TokenService, as calls that return when there is an answer.
 //
 // Errors: kUnavailable: the controller cannot be reached (the message names the address);
 // kDeadlineExceeded: it did not answer in time; everything else: it refused, in its own words.
@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sluice/v1/admin_service.pb.h"
+#include "sluice/v1/token_service.pb.h"
 #include "tools/sluicectl/options.h"
 
 namespace sluice::sluicectl {
@@ -40,6 +41,9 @@ class ControllerClient {
   absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request);
   absl::StatusOr<v1::NodeActionResponse> NodeAction(const v1::NodeActionRequest& request);
   absl::StatusOr<v1::ListAuditResponse> ListAudit(const v1::ListAuditRequest& request);
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
+  absl::StatusOr<v1::ListTokensResponse> ListTokens(const v1::ListTokensRequest& request);
+  absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(const v1::RevokeTokenRequest& request);
 
   absl::StatusOr<v1::Rollout> GetRollout(const v1::GetRolloutRequest& request);
   absl::StatusOr<v1::Rollout> ActOnRollout(const v1::RolloutActionRequest& request);

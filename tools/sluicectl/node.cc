@@ -73,8 +73,10 @@ Command NodeCommand() {
              v1::NodeActionRequest::DRAIN, None()),
       Action("undrain", "Let a drained node take connections again", v1::NodeActionRequest::UNDRAIN,
              None()),
-      Action("remove", "Forget a node that is not connected", v1::NodeActionRequest::REMOVE,
-             None()),
+      Action(
+          "remove",
+          "Revoke an enrolled node's certificate and end its stream, or forget one that has gone",
+          v1::NodeActionRequest::REMOVE, None()),
       Action("log-level", "Set how much a node logs, until it restarts",
              v1::NodeActionRequest::LOG_LEVEL,
              {"LEVEL",

@@ -1,6 +1,8 @@
 #include "tools/sluicectl/options.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -17,8 +19,8 @@ namespace sluice::sluicectl {
 namespace {
 
 constexpr size_t kContextBytesMax = 64 * 1024;
-constexpr std::array<std::string_view, 7> kContextKeys = {
-    "controller", "insecure", "tls_cert", "tls_key", "tls_ca", "output", "no_color"};
+constexpr std::array<std::string_view, 8> kContextKeys = {
+    "controller", "insecure", "tls_cert", "tls_key", "tls_ca", "token_file", "output", "no_color"};
 const std::vector<std::string> kFormats = {"table", "wide", "json", "yaml"};
 
 std::string DefaultContextPath() {
@@ -29,6 +31,23 @@ std::string DefaultContextPath() {
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0') return "";
   return fmt::format("{}/.config/sluice/context.yaml", home);
+}
+
+bool IsOursAlone(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && (info.st_uid == geteuid() || info.st_uid == 0) &&
+         (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+// Of a controller on this machine; empty: there is none that we may read. One that nobody has named
+// must be our own: in a folder where others write, it could lead documents with their keys to them.
+std::string LocalContextPath() {
+  const char* data = std::getenv("SLUICE_CONTROLLER_DATA_DIR");
+  const bool named = data != nullptr && *data != '\0';
+  const std::string folder = fmt::format("{}/operator", named ? data : "./data/controller");
+  const std::string path = folder + "/context.yaml";
+  if (::access(path.c_str(), R_OK) != 0) return "";
+  return named || (IsOursAlone(folder) && IsOursAlone(path)) ? path : "";
 }
 
 // Where a value of the file goes.
@@ -60,6 +79,8 @@ struct Reader {
       SetIfEmpty(&options->tls_key, Resolve(value.Scalar()));
     } else if (key == "tls_ca") {
       SetIfEmpty(&options->tls_ca, Resolve(value.Scalar()));
+    } else if (key == "token_file") {
+      SetIfEmpty(&options->token_file, Resolve(value.Scalar()));
     } else if (key == "output") {
       if (std::find(kFormats.begin(), kFormats.end(), value.Scalar()) == kFormats.end()) {
         return Error(value.Mark(), "output: one of table, wide, json, yaml expected");
@@ -148,6 +169,13 @@ std::vector<Flag> GlobalFlags(GlobalOptions* options) {
        {},
        false,
        "SLUICECTL_TLS_CA"},
+      {"--token-file",
+       "FILE",
+       "A token of 'token create --role', in place of --tls-cert and --tls-key",
+       &options->token_file,
+       {},
+       false,
+       "SLUICECTL_TOKEN_FILE"},
       {"--no-color",
        "",
        "No colours on a terminal (also: NO_COLOR)",
@@ -157,7 +185,7 @@ std::vector<Flag> GlobalFlags(GlobalOptions* options) {
        "SLUICECTL_NO_COLOR"},
       {"--context",
        "FILE",
-       "YAML with controller, insecure, tls_cert, tls_key, tls_ca, output, no_color "
+       "YAML with controller, insecure, tls_cert, tls_key, tls_ca, token_file, output, no_color "
        "(default ~/.config/sluice/context.yaml if present)",
        &options->context,
        {},
@@ -179,6 +207,11 @@ absl::Status ApplyContext(GlobalOptions* options) {
   std::error_code ignored;
   if (named || (!path.empty() && std::filesystem::exists(path, ignored))) {
     RETURN_IF_ERROR(ReadContext(path, options));
+  }
+  if (!options->has_credentials()) {
+    if (const std::string local = LocalContextPath(); !local.empty()) {
+      RETURN_IF_ERROR(ReadContext(local, options));
+    }
   }
   if (options->controller.empty()) options->controller = kDefaultController;
   if (options->output.empty()) options->output = "table";

@@ -27,7 +27,9 @@ constexpr int kDepthMax = 64;
 
 Json BytesToJson(const std::string& name, const std::string& bytes) {
   if (name == "key_pem") return "";
-  if (name == "root" || name == "sha256" || name.ends_with("_root")) return base::HexEncode(bytes);
+  if (name == "root" || name == "sha256" || name.starts_with("root_") || name.ends_with("_root")) {
+    return base::HexEncode(bytes);
+  }
   if (name == "json" || name.ends_with("_json")) {
     if (auto parsed = ParseJson(bytes); parsed.ok()) return *std::move(parsed);
   }

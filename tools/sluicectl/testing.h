@@ -36,6 +36,7 @@ inline RunResult RunLine(const std::vector<std::string>& arguments,
                          const RunOptions& options = {}) {
   // Nothing of the person who runs the tests.
   ::setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+  ::setenv("SLUICE_CONTROLLER_DATA_DIR", "/nonexistent", 0);  // A test may have set it.
   ::setenv("GRPC_VERBOSITY", "NONE", 1);
   RunResult result;
   Console console;

@@ -18,6 +18,7 @@ Command NodeCommand();
 Command RollbackCommand();
 Command RolloutCommand();
 Command StatusCommand();
+Command TokenCommand();
 Command ValidateCommand();
 Command VersionCommand();
 

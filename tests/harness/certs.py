@@ -31,12 +31,13 @@ def ocsp_response(certificate, issuer, path, days=7):
 class Certificate:
     """A key, its certificate, and the authority that can vouch for others."""
 
-    def __init__(self, folder, name, names=(), issuer=None, days=90, key_type="ec"):
+    def __init__(self, folder, name, names=(), issuer=None, days=90, key_type="ec", units=()):
         self.name = name
         base = os.path.join(folder, name)
         self.cert, self.key = base + ".pem", base + ".key"
         kind = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if key_type == "ec" else ["rsa:2048"]
-        argv = ["req", "-newkey", *kind, "-nodes", "-subj", f"/CN={name}", "-keyout", self.key]
+        subject = f"/CN={name}" + "".join(f"/OU={unit}" for unit in units)
+        argv = ["req", "-newkey", *kind, "-nodes", "-subj", subject, "-keyout", self.key]
         sans = [_kind(n) + n for n in names]
         if issuer is None:
             extra = ["-addext", "subjectAltName=" + ",".join(sans)] if sans else [

@@ -40,11 +40,13 @@ def pick(value, *path):
 
 
 class Controller(process.Process):
-    def __init__(self, rig, name="controller", config=None, args=()):
+    def __init__(self, rig, name="controller", config=None, args=(), insecure=True):
         self.data = os.path.join(rig.dir, name + ".data")
         self.grpc, self.admin = (f"127.0.0.1:{rig.port()}" for _ in range(2))
         argv = [os.path.join(BIN, "sluice-controller"), "--data-dir", self.data,
-                "--grpc-address", self.grpc, "--admin-address", self.admin, "--insecure", *args]
+                "--grpc-address", self.grpc, "--admin-address", self.admin,
+                *(["--insecure"] if insecure else []), *args]
+        self.insecure = insecure
         if config:
             argv += ["--config", config]
         super().__init__(argv, rig.dir, name, process.sanitizer_environment(ROOT))
@@ -65,16 +67,23 @@ class Controller(process.Process):
 
 
 class Proxy(process.Process):
-    def __init__(self, rig, node, host="127.0.0.1", workers=2, args=(), controller=None):
+    def __init__(self, rig, node, host="127.0.0.1", workers=2, args=(), controller=None,
+                 token=None):
+        """`token`: a join token, for a controller that is not insecure."""
         self.node, self.host = node, host
         self.state = os.path.join(rig.dir, node + ".state")
         self.admin, self.metrics_address = (f"{host}:{rig.port()}" for _ in range(2))
         self.access_log = os.path.join(rig.dir, node + ".access.log")
         argv = [os.path.join(BIN, "sluice-proxy"), "--node-id", node, "--state-dir", self.state,
-                "--controller", controller or rig.controller.grpc, "--insecure",
+                "--controller", controller or rig.controller.grpc,
+                *(["--insecure"] if rig.controller is None or rig.controller.insecure else []),
                 "--workers", workers, "--bind-host", host, "--admin-address", self.admin,
                 "--metrics-address", self.metrics_address, "--access-log", self.access_log,
                 "--reconnect-min", "100ms", "--reconnect-max", "500ms", *args]
+        if token is not None:
+            self.token_file = os.path.join(rig.dir, node + ".token")
+            self.write_token(token)
+            argv += ["--join-token-file", self.token_file]
         super().__init__(argv, rig.dir, node, process.sanitizer_environment(ROOT))
 
     def start(self, ready=True):
@@ -87,6 +96,11 @@ class Proxy(process.Process):
         if not self.running():
             raise RuntimeError(f"{self.name} ended with {self.proc.returncode}:\n{self.tail()}")
         return http_get(self.admin, "/healthz")[0] == 200
+
+    def write_token(self, token):
+        with open(self.token_file + ".new", "w") as out:
+            out.write(token)
+        os.replace(self.token_file + ".new", self.token_file)
 
     def ready(self):
         return http_get(self.admin, "/readyz")[0] == 200
@@ -119,12 +133,19 @@ class Ctl:
     def __init__(self, rig):
         self.rig = rig
 
-    def argv(self, *args, controller=None):
+    def argv(self, *args, controller=None, credentials=None):
+        """`credentials`: flags; without them --insecure, or the controller's own operator."""
+        if credentials is None:
+            credentials = ["--insecure"]
+            if self.rig.controller is not None and not self.rig.controller.insecure:
+                credentials = ["--context",
+                               os.path.join(self.rig.controller.data, "operator", "context.yaml")]
         return [os.path.join(BIN, "sluicectl"), "--controller",
-                controller or self.rig.controller.grpc, "--insecure", *map(str, args)]
+                controller or self.rig.controller.grpc, *credentials, *map(str, args)]
 
-    def __call__(self, *args, code=0, stdin=None, controller=None, timeout=None, env=None):
-        argv = self.argv(*args, controller=controller)
+    def __call__(self, *args, code=0, stdin=None, controller=None, timeout=None, env=None,
+                 credentials=None):
+        argv = self.argv(*args, controller=controller, credentials=credentials)
         environment = {**os.environ, **process.sanitizer_environment(ROOT), **(env or {})}
         done = subprocess.run(argv, input=stdin, stdin=None if stdin is not None else
                               subprocess.DEVNULL, capture_output=True, text=True,

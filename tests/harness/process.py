@@ -74,6 +74,11 @@ class Process:
         with open(self.log, errors="replace") as f:
             return f.read()
 
+    def wait_log(self, pattern):
+        """Until it has logged something that matches."""
+        return waiting.wait_for(f"{self.name} to log /{pattern}/",
+                                lambda: re.search(pattern, self.output()))
+
     def tail(self, lines=60):
         return "\n".join(self.output().splitlines()[-lines:])
 

@@ -22,6 +22,7 @@
 #include "controlplane/apply/watched_source.h"
 #include "controlplane/options.h"
 #include "controlplane/publish/control_service.h"
+#include "controlplane/store/data_folder.h"
 #include "controlplane/trust/enrollment_service.h"
 #include "controlplane/trust/own_trust.h"
 #include "controlplane/trust/server_credentials.h"
@@ -128,7 +129,7 @@ int Run(const ControllerOptions& options) {
     return trust::LoadSealer({.file = options.seal_key_file,
                               .command = options.seal_key_command,
                               .environment = "SLUICE_CONTROLLER_SEAL_KEY",
-                              .default_file = options.data_dir + "/seal.key",
+                              .default_file = options.data_dir + "/" + store::kSealKeyName,
                               .may_make = may_make});
   });
   if (!store.ok()) return fail(store.status());

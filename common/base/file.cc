@@ -9,49 +9,10 @@
 #include <cerrno>
 #include <cstring>
 
-#include "common/base/random.h"
+#include "common/base/atomic_file.h"
 #include "common/base/status_macros.h"
 
 namespace sluice::base {
-namespace {
-
-std::string FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return ErrnoStatus(errno, fmt::format("write {}", path));
-    }
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SyncFolder(const std::string& folder) {
-  const UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoStatus(errno, fmt::format("open folder {}", folder));
-  if (fsync(fd.get()) != 0) return ErrnoStatus(errno, fmt::format("fsync folder {}", folder));
-  return absl::OkStatus();
-}
-
-// Leaves a complete, synced file at `path`, which must not exist.
-absl::Status WriteNewFile(const std::string& path, std::string_view bytes, mode_t mode) {
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!fd.valid()) return ErrnoStatus(errno, fmt::format("create {}", path));
-  RETURN_IF_ERROR(WriteAll(fd.get(), bytes, path));
-  // Not left to open(): the umask must not decide who reads it.
-  if (fchmod(fd.get(), mode) != 0) return ErrnoStatus(errno, fmt::format("chmod {}", path));
-  if (fsync(fd.get()) != 0) return ErrnoStatus(errno, fmt::format("fsync {}", path));
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 void UniqueFd::Reset(int fd) {
   if (fd_ >= 0) {
@@ -99,21 +60,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t bytes_max) 
 }
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes, mode_t mode) {
-  const std::string folder = FolderOf(path);
-  const size_t slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  if (name.empty()) return absl::InvalidArgumentError(fmt::format("'{}' names no file", path));
-
-  const std::string temporary = fmt::format("{}/.{}.{:016x}.tmp", folder, name, RandomSeed());
-  absl::Status status = WriteNewFile(temporary, bytes, mode);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(errno, fmt::format("rename {} to {}", temporary, path));
-  }
-  if (!status.ok()) {
-    unlink(temporary.c_str());
-    return status;
-  }
-  return SyncFolder(folder);
+  ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, mode));
+  RETURN_IF_ERROR(file.Append(bytes));
+  return file.Commit();
 }
 
 absl::Status MakeDirectory(const std::string& path, mode_t mode) {

@@ -39,6 +39,12 @@ Sealer::Sealer(std::string_view key) : key_(key) {
 
 bool Sealer::IsSealed(std::string_view bytes) { return bytes.starts_with(kMagic); }
 
+std::string Sealer::KeyNameOf(std::string_view sealed) {
+  if (!IsSealed(sealed) || sealed.size() < kHeaderBytes) return "";
+  const std::string_view name = sealed.substr(kMagic.size(), kNameBytes);
+  return base::HexDecode(name).has_value() ? std::string(name) : "?";
+}
+
 std::string Sealer::Seal(std::string_view plain, std::string_view purpose) const {
   std::array<char, kNonceBytes> nonce;
   base::FillRandom(nonce.data(), nonce.size());
@@ -68,12 +74,11 @@ absl::StatusOr<std::string> Sealer::Open(std::string_view sealed, std::string_vi
   if (!IsSealed(sealed) || sealed.size() < kHeaderBytes + kTagBytes) {
     return absl::DataLossError("it is not sealed, or was cut short");
   }
-  const std::string_view name = sealed.substr(kMagic.size(), kNameBytes);
-  if (name != name_) {
+  if (const std::string name = KeyNameOf(sealed); name != name_) {
     return absl::FailedPreconditionError(
         fmt::format("it was sealed with key {}, and the one given is {}: give the right one "
                     "(--seal-key-file, --seal-key-command or the environment)",
-                    base::HexDecode(name).has_value() ? name : "?", name_));
+                    name, name_));
   }
   const std::string_view nonce = sealed.substr(kMagic.size() + kNameBytes, kNonceBytes);
   const std::string_view body =

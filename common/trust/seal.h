@@ -24,6 +24,8 @@ class Sealer {
   absl::StatusOr<std::string> Open(std::string_view sealed, std::string_view purpose) const;
 
   static bool IsSealed(std::string_view bytes);
+  // Of the key that they were sealed with; empty: they are not sealed, or were cut short.
+  static std::string KeyNameOf(std::string_view sealed);
 
   // Tells keys apart and gives nothing away; 16 hexadecimal digits.
   const std::string& key_name() const { return name_; }

@@ -16,6 +16,9 @@ TEST(SealTest, OnlyTheSameKeyAndPurposeOpen) {
   const std::string sealed = sealer.Seal(plain, "a");
   EXPECT_TRUE(Sealer::IsSealed(sealed));
   EXPECT_FALSE(Sealer::IsSealed(plain));
+  EXPECT_EQ(Sealer::KeyNameOf(sealed), sealer.key_name());
+  EXPECT_EQ(Sealer::KeyNameOf(plain), "");
+  EXPECT_EQ(Sealer::KeyNameOf(sealed.substr(0, 20)), "");
   EXPECT_THAT(sealed, Not(HasSubstr("PRIVATE")));
   EXPECT_EQ(sealer.Open(sealed, "a").value(), plain);
   EXPECT_TRUE(absl::IsDataLoss(sealer.Open(sealed, "b").status()));

@@ -91,8 +91,7 @@ TEST(RolloutRecordsTest, AStoreOfSchemaTwoLearnsOfRollouts) {
   Open(folder.path()).reset();
   {
     auto database = Database::Open(folder / "sluice.db");
-    ASSERT_TRUE(database->Execute(testing::kBackToThree).ok());
-    ASSERT_TRUE(database->Execute(testing::kBackToTwo).ok());
+    ASSERT_TRUE(testing::BackTo(*database, 2).ok());
   }
   const auto store = Open(folder.path());
   ASSERT_NE(store, nullptr);

@@ -62,8 +62,16 @@ ALTER TABLE audit ADD COLUMN root_before BLOB NOT NULL DEFAULT x'';
 ALTER TABLE audit ADD COLUMN root_after BLOB NOT NULL DEFAULT x'';
 )sql";
 
+// Came with version 5: what operators said of nodes, which they may say before a node is seen
+// again.
+constexpr char kNodeSettings[] = R"sql(
+CREATE TABLE node_cordon (node_id TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE node_label (node_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+                         PRIMARY KEY (node_id, key)) WITHOUT ROWID;
+)sql";
+
 // What brings version 2, 3, … to the one after it.
-constexpr const char* kSteps[] = {kTablesOfThree, kTrust};
+constexpr const char* kSteps[] = {kTablesOfThree, kTrust, kNodeSettings};
 static_assert(std::size(kSteps) == kSchemaVersion - 2);
 
 // Version 1 had one row for each resource of a version, and documents whole. Audit and nodes were
@@ -152,6 +160,14 @@ absl::Status MigrateFromOne(Database& database) {
   return database.Execute(kDropOne);
 }
 
+// A file with tables and no schema version of ours is somebody else's.
+absl::Status RefuseForeign(Database& database) {
+  Statement tables = database.Prepare("SELECT count(*) FROM sqlite_master");
+  ASSIGN_OR_RETURN(const bool row, tables.Step());
+  if (!row || tables.Int(0) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError("it is a database of another program");
+}
+
 absl::Status Create(Database& database, int64_t epoch) {
   RETURN_IF_ERROR(database.Execute(kTables));
   return database.Prepare("INSERT INTO meta VALUES ('epoch', ?)").Bind(epoch).Run();
@@ -175,7 +191,10 @@ absl::Status PrepareSchema(Database& database, int64_t epoch) {
                     "release",
                     found, kSchemaVersion));
   }
-  if (found == 0) RETURN_IF_ERROR(Create(database, epoch));
+  if (found == 0) {
+    RETURN_IF_ERROR(RefuseForeign(database));
+    RETURN_IF_ERROR(Create(database, epoch));
+  }
   if (found == 1) RETURN_IF_ERROR(MigrateFromOne(database));
   for (int64_t at = std::max<int64_t>(found, 2); at < kSchemaVersion; ++at) {
     RETURN_IF_ERROR(database.Execute(kSteps[at - 2]));

@@ -5,10 +5,10 @@
 
 namespace sluice::store {
 
-inline constexpr int64_t kSchemaVersion = 4;
+inline constexpr int64_t kSchemaVersion = 5;
 
 // Makes the tables in an empty file, brings an older file up to date (all of it or nothing), and
-// refuses a newer one. `epoch` is given to a new store.
+// refuses a newer one and another program's. `epoch` is given to a new store.
 absl::Status PrepareSchema(Database& database, int64_t epoch);
 
 }  // namespace sluice::store

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "controlplane/store/version_store.h"
+#include "sluice/v1/certificate.pb.h"
 #include "sluice/v1/cluster.pb.h"
 
 namespace sluice::store::testing {
@@ -59,6 +60,28 @@ inline uint64_t AddVersion(VersionStore& store, const std::string& content, int 
   const absl::Status status = store.Add(&version, resources, DocumentOf(content));
   EXPECT_TRUE(status.ok()) << status;
   return version.version.revision();
+}
+
+// One certificate with this private key.
+inline snapshot::Resources WithKey(const std::string& key) {
+  v1::Certificate certificate;
+  certificate.set_name("site");
+  certificate.set_key_pem(key);
+  return {snapshot::MakeResource(v1::RESOURCE_KIND_CERTIFICATE, "site", certificate)};
+}
+
+inline void AddWithKey(VersionStore& store, const std::string& key) {
+  const snapshot::Resources resources = WithKey(key);
+  StoredVersion version;
+  version.version.set_root(snapshot::RootOf(resources));
+  ASSERT_TRUE(store.Add(&version, resources, {}).ok());
+}
+
+// Seals with a key of nothing but this byte.
+inline VersionStore::LoadSealer KeyOf(char byte) {
+  return [byte](bool) -> absl::StatusOr<trust::Sealer> {
+    return trust::Sealer(std::string(trust::Sealer::kKeyBytes, byte));
+  };
 }
 
 }  // namespace sluice::store::testing

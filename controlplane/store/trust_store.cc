@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/base/status_macros.h"
+#include "controlplane/store/data_folder.h"
 
 namespace sluice::store {
 namespace {
@@ -17,7 +18,8 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TrustStore>> TrustStore::Open(const std::string& directory) {
-  ASSIGN_OR_RETURN(Database database, Database::Open(directory + "/sluice.db"));
+  ASSIGN_OR_RETURN(Database database,
+                   Database::Open(fmt::format("{}/{}", directory, kDatabaseName)));
   return std::unique_ptr<TrustStore>(new TrustStore(std::move(database)));
 }
 

@@ -1,18 +1,15 @@
 #include "controlplane/store/version_store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <unordered_set>
 
 #include "common/base/clock.h"
 #include "common/base/hash.h"
 #include "common/base/status_macros.h"
+#include "controlplane/store/data_folder.h"
 #include "controlplane/store/id_list.h"
 #include "controlplane/store/schema.h"
 
@@ -53,24 +50,6 @@ std::string_view NameOf(VersionState state) {
 
 namespace {
 
-// 0700, also where it was there before with more; folders above it as usual.
-absl::Status MakePrivateFolder(const std::string& directory) {
-  const std::filesystem::path parent =
-      (std::filesystem::path(directory) / "").parent_path().parent_path();
-  std::error_code error;
-  if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  RETURN_IF_ERROR(base::MakeDirectory(directory, 0700));
-  if (chmod(directory.c_str(), 0700) != 0) return base::ErrnoStatus(errno, "chmod " + directory);
-  return absl::OkStatus();
-}
-
-absl::StatusOr<base::UniqueFd> OpenPrivate(const std::string& path) {
-  base::UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.valid()) return base::ErrnoStatus(errno, "open " + path);
-  if (fchmod(fd.get(), 0600) != 0) return base::ErrnoStatus(errno, "chmod " + path);
-  return fd;
-}
-
 absl::Status WithRemedy(const std::string& path, const absl::Status& status) {
   return absl::Status(
       status.code(), fmt::format("{}: {}; restore it from a copy or start with an empty --data-dir",
@@ -81,20 +60,13 @@ absl::Status WithRemedy(const std::string& path, const absl::Status& status) {
 
 absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::string& directory,
                                                                  const LoadSealer& load_sealer) {
-  RETURN_IF_ERROR(MakePrivateFolder(directory));
-  ASSIGN_OR_RETURN(base::UniqueFd lock, OpenPrivate(directory + "/lock"));
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(fmt::format(
-        "the data directory {} is in use by another sluice-controller: stop it or give another "
-        "--data-dir",
-        directory));
-  }
-  const std::string path = PathIn(directory);
+  ASSIGN_OR_RETURN(base::UniqueFd lock, LockDataFolder(directory));
+  const std::string path = fmt::format("{}/{}", directory, kDatabaseName);
   RETURN_IF_ERROR(OpenPrivate(path).status());  // SQLite gives its other files the same mode.
   absl::StatusOr<Database> database = Database::Open(path);
   if (!database.ok()) return WithRemedy(path, database.status());
   std::unique_ptr<VersionStore> store(
-      new VersionStore(directory, std::move(lock), *std::move(database)));
+      new VersionStore(directory, path, std::move(lock), *std::move(database)));
   if (const absl::Status status = store->Initialise(); !status.ok()) {
     return WithRemedy(path, status);
   }
@@ -443,42 +415,6 @@ absl::StatusOr<std::vector<v1::AuditEntry>> VersionStore::ListAudit(int limit) c
     entry.set_refused(rows.Int(7) != 0);
     entry.set_root_before(rows.Text(8));
     entry.set_root_after(rows.Text(9));
-  }
-}
-
-absl::Status VersionStore::SeeNode(const std::string& node_id, const std::string& hello,
-                                   int64_t now_unix_ms) {
-  return SeeNodes({{.node_id = node_id, .last_seen_unix_ms = now_unix_ms, .hello = hello}});
-}
-
-absl::Status VersionStore::SeeNodes(const std::vector<KnownNode>& nodes) {
-  const std::lock_guard lock(mutex_);
-  Transaction transaction(database_);
-  RETURN_IF_ERROR(transaction.Begin());
-  Statement insert = database_.Prepare(
-      "INSERT INTO node VALUES (?1, ?2, ?2, ?3) ON CONFLICT (node_id) DO UPDATE SET "
-      "last_ms = ?2, hello = ?3");
-  for (const KnownNode& node : nodes) {
-    RETURN_IF_ERROR(
-        insert.Bind(node.node_id).Bind(node.last_seen_unix_ms).BindBlob(node.hello).Run());
-  }
-  return transaction.Commit();
-}
-
-absl::Status VersionStore::ForgetNode(const std::string& node_id) {
-  const std::lock_guard lock(mutex_);
-  return database_.Prepare("DELETE FROM node WHERE node_id = ?").Bind(node_id).Run();
-}
-
-absl::StatusOr<std::vector<KnownNode>> VersionStore::Nodes() const {
-  const std::lock_guard lock(mutex_);
-  Statement rows =
-      database_.Prepare("SELECT node_id, first_ms, last_ms, hello FROM node ORDER BY node_id");
-  std::vector<KnownNode> nodes;
-  for (;;) {
-    ASSIGN_OR_RETURN(const bool row, rows.Step());
-    if (!row) return nodes;
-    nodes.push_back({rows.Text(0), rows.Int(1), rows.Int(2), rows.Text(3)});
   }
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -46,6 +47,14 @@ struct KnownNode {
   std::string hello;  // Serialised v1::Hello of its last visit.
 };
 
+using NodeLabels = std::map<std::string, std::string>;
+
+// What operators said of a node.
+struct NodeSettings {
+  bool cordoned = false;  // It is offered nothing.
+  NodeLabels labels;      // Each wins over what the node says of itself.
+};
+
 class VersionStore {
  public:
   static constexpr int kVersionsKept = 1000;
@@ -66,9 +75,8 @@ class VersionStore {
   // Null if nothing is sealed. Lives as long as this.
   const trust::Sealer* sealer() const { return sealer_.has_value() ? &*sealer_ : nullptr; }
 
-  const std::string& directory() const { return directory_; }
-
-  // Given at the first start and never changed: tells versions of one store from another's.
+  // Given at the first start, and anew by a restore: tells versions of one life of a store from
+  // another's. Never smaller than it was.
   uint64_t epoch() const { return epoch_; }
   const std::string& directory() const { return directory_; }
 
@@ -112,18 +120,20 @@ class VersionStore {
   absl::Status SeeNode(const std::string& node_id, const std::string& hello, int64_t now_unix_ms);
   // Likewise, in one write; first_seen_unix_ms is not looked at.
   absl::Status SeeNodes(const std::vector<KnownNode>& nodes);
-  absl::Status ForgetNode(const std::string& node_id);
+  absl::Status ForgetNode(const std::string& node_id);  // With its settings.
   absl::StatusOr<std::vector<KnownNode>> Nodes() const;
+  absl::Status SetCordoned(const std::string& node_id, bool cordoned, int64_t now_unix_ms);
+  absl::Status SetNodeLabels(const std::string& node_id, const NodeLabels& labels);  // All of them.
+  absl::StatusOr<std::map<std::string, NodeSettings>> AllNodeSettings() const;
 
   int64_t FileBytes() const;
 
  private:
-  VersionStore(const std::string& directory, base::UniqueFd lock, Database database)
-      : directory_(directory),
-        path_(PathIn(directory)),
+  VersionStore(std::string directory, std::string path, base::UniqueFd lock, Database database)
+      : directory_(std::move(directory)),
+        path_(std::move(path)),
         lock_(std::move(lock)),
         database_(std::move(database)) {}
-  static std::string PathIn(const std::string& directory) { return directory + "/sluice.db"; }
   absl::Status Initialise();
   absl::Status AddFiles(int64_t revision, const v1::Document& document);
   absl::StatusOr<std::vector<int64_t>> AddResources(const snapshot::Resources& resources);

@@ -15,13 +15,16 @@ namespace sluice::store {
 namespace {
 
 using testing::AddVersion;
+using testing::AddWithKey;
 using ::testing::AllOf;
 using testing::Clusters;
 using testing::DocumentOf;
 using testing::Folder;
 using ::testing::HasSubstr;
+using testing::KeyOf;
 using ::testing::Not;
 using testing::VersionOf;
+using testing::WithKey;
 
 std::unique_ptr<VersionStore> Open(const std::string& path) {
   auto store = VersionStore::Open(path);
@@ -316,7 +319,7 @@ TEST(VersionStoreTest, AStoreOfSchemaThreeIsBroughtUpToDate) {
   }
   {
     auto database = Database::Open(folder / "sluice.db");
-    ASSERT_TRUE(database->Execute(testing::kBackToThree).ok());
+    ASSERT_TRUE(testing::BackTo(*database, 3).ok());
   }
   const auto store = Open(folder.path());
   ASSERT_NE(store, nullptr);
@@ -328,11 +331,22 @@ TEST(VersionStoreTest, AStoreOfSchemaThreeIsBroughtUpToDate) {
   EXPECT_EQ(*store->WhyBad("root"), "why");
 }
 
-snapshot::Resources WithKey(const std::string& key) {
-  v1::Certificate certificate;
-  certificate.set_name("site");
-  certificate.set_key_pem(key);
-  return {snapshot::MakeResource(v1::RESOURCE_KIND_CERTIFICATE, "site", certificate)};
+TEST(VersionStoreTest, AStoreOfEveryEarlierSchemaTakesWhatOperatorsSayOfNodes) {
+  for (int64_t schema = 2; schema < kSchemaVersion; ++schema) {
+    Folder folder;
+    Open(folder.path()).reset();
+    {
+      auto database = Database::Open(folder / "sluice.db");
+      ASSERT_TRUE(testing::BackTo(*database, schema).ok()) << schema;
+    }
+    const auto store = Open(folder.path());
+    ASSERT_NE(store, nullptr) << schema;
+    EXPECT_TRUE(store->SetCordoned("n1", true, 1).ok()) << schema;
+    EXPECT_TRUE(store->SetNodeLabels("n1", {{"zone", "a"}}).ok()) << schema;
+    EXPECT_TRUE(store->AllNodeSettings()->at("n1").cordoned) << schema;
+    EXPECT_EQ(store->AllNodeSettings()->at("n1").labels.at("zone"), "a") << schema;
+    EXPECT_TRUE(absl::IsNotFound(store->LatestRollout().status())) << schema;
+  }
 }
 
 bool IsInFiles(const Folder& folder, const std::string& text) {
@@ -340,19 +354,6 @@ bool IsInFiles(const Folder& folder, const std::string& text) {
     if (FileBytes(file.path()).find(text) != std::string::npos) return true;
   }
   return false;
-}
-
-VersionStore::LoadSealer KeyOf(char byte) {
-  return [byte](bool) -> absl::StatusOr<trust::Sealer> {
-    return trust::Sealer(std::string(trust::Sealer::kKeyBytes, byte));
-  };
-}
-
-void AddWithKey(VersionStore& store, const std::string& key) {
-  const snapshot::Resources resources = WithKey(key);
-  StoredVersion version;
-  version.version.set_root(snapshot::RootOf(resources));
-  ASSERT_TRUE(store.Add(&version, resources, {}).ok());
 }
 
 TEST(VersionStoreTest, KeysAreSealedAlsoThoseOfAStoreThatWasNot) {

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/trust/identity.h"
+#include "controlplane/store/data_folder.h"
 
 namespace sluice::trust {
 namespace {
@@ -67,7 +68,8 @@ absl::StatusOr<std::unique_ptr<OwnTrust>> OwnTrust::Open(const OwnTrustOptions& 
                                                          const Sealer& sealer, int64_t now_unix) {
   const std::string folder = options.data_dir + "/trust";
   RETURN_IF_ERROR(PreparePrivateFolder(folder));
-  RETURN_IF_ERROR(PreparePrivateFolder(options.data_dir + "/operator"));
+  RETURN_IF_ERROR(
+      PreparePrivateFolder(fmt::format("{}/{}", options.data_dir, store::kOperatorFolder)));
   std::unique_ptr<OwnTrust> trust(new OwnTrust(options));
   ASSIGN_OR_RETURN(trust->authority_, CertificateAuthority::Open(folder, sealer, now_unix));
   std::set<std::string> names = {"localhost", "127.0.0.1", "::1", HostName()};
@@ -86,7 +88,7 @@ absl::StatusOr<std::unique_ptr<OwnTrust>> OwnTrust::Open(const OwnTrustOptions& 
 }
 
 absl::Status OwnTrust::KeepOperator(int64_t now_unix) const {
-  const std::string folder = options_.data_dir + "/operator";
+  const std::string folder = fmt::format("{}/{}", options_.data_dir, store::kOperatorFolder);
   const std::string path = folder + "/operator.pem";
   RETURN_IF_ERROR(KeepFile(folder + "/ca.crt", authority_->certificate_pem()));
   const auto present = base::ReadFile(path, kPemBytesMax);

@@ -24,6 +24,7 @@
 #include "dataplane/control/activator.h"
 #include "dataplane/control/admin_pages.h"
 #include "dataplane/control/control_client.h"
+#include "dataplane/control/crash_guard.h"
 #include "dataplane/control/snapshot_cache.h"
 #include "dataplane/enroll/enroller.h"
 #include "dataplane/hot_restart.h"
@@ -78,6 +79,29 @@ absl::StatusOr<std::unique_ptr<restart::Successor>> AskPredecessor(boost::asio::
   return nullptr;
 }
 
+// What the proxy begins with: not what killed the processes before, if there is something else.
+std::optional<control::SnapshotCache::Entry> UnlessRefused(
+    std::optional<control::SnapshotCache::Entry> cached, control::SnapshotCache& cache,
+    control::CrashGuard& guard) {
+  std::optional<control::SnapshotCache::Entry> before;
+  const bool refused = cached.has_value() && guard.Refuses(cached->version.root());
+  if (refused) {
+    before = cache.FallBack([&guard](const control::SnapshotCache::Entry& entry) {
+      return !guard.Refuses(entry.version.root());
+    });
+  }
+  if (before.has_value()) {
+    base::LogError("version {} killed this proxy twice: it goes back to version {}",
+                   cached->version.revision(), before->version.revision());
+    cached = std::move(before);
+  } else if ((refused || !cached.has_value()) && !guard.Refused().empty()) {
+    base::LogError("a version killed this proxy twice, but there is nothing else to serve");
+    guard.Pardon();
+  }
+  if (cached.has_value()) guard.Resume(cached->version);
+  return cached;
+}
+
 int Run(const ProxyOptions& options) {
   boost::asio::io_context context(1);
   auto asked = AskPredecessor(context, options);
@@ -110,13 +134,17 @@ int Run(const ProxyOptions& options) {
   if (!sealer.ok()) return fail(std::string(sealer.status().message()));
   cache->SetSealer(*sealer);
   std::string cache_problem;
-  const auto cached = cache->Load(&cache_problem);
+  auto loaded = cache->Load(&cache_problem);
   if (!cache->seal_problem().ok()) return fail(std::string(cache->seal_problem().message()));
+  control::CrashGuard crash_guard(context);
   if (successor == nullptr) {
     if (const absl::Status sealed = cache->SealPresent(); !sealed.ok()) {
       base::LogWarn("snapshot cache: {}", std::string(sealed.message()));
     }
+    // A successor opens it when it has taken over: until then the predecessor writes.
+    crash_guard.Open(options.state_dir, base::Version(), control::CrashGuard::Start::kOrdinary);
   }
+  const auto cached = UnlessRefused(std::move(loaded), *cache, crash_guard);
   if (!cache_problem.empty()) base::LogWarn("snapshot cache: {}", cache_problem);
   if (options.controllers.empty() && !cached.has_value()) {
     return fail(fmt::format("nothing to serve: {} holds no snapshot; give --controller",
@@ -157,9 +185,10 @@ int Run(const ProxyOptions& options) {
       context, AdminOptionsOf(options),
       [&answer](const web::HttpRequest& request) { return answer(request); },
       [&answer_metrics](const web::HttpRequest& request) { return answer_metrics(request); });
-  control::Activator activator(
-      server, &admin_server, &*cache,
-      {.keep_log_level = options.keep_log_level, .keep_log_format = options.keep_log_format});
+  control::Activator activator(server, &admin_server, &*cache,
+                               {.keep_log_level = options.keep_log_level,
+                                .keep_log_format = options.keep_log_format,
+                                .crash_guard = &crash_guard});
   const ServerMetrics metrics(server, activator);
   control::AdminPages pages(server, activator, [&metrics] { return metrics.Text(); });
   answer = [&pages](const web::HttpRequest& request) { return pages.Answer(request); };
@@ -192,7 +221,8 @@ int Run(const ProxyOptions& options) {
     }
   }
 
-  const control::NodeIdentity identity = IdentityOf(options);
+  control::NodeIdentity identity = IdentityOf(options);
+  identity.refuses = crash_guard.Refused();
   std::unique_ptr<control::ControlClient> client;
   std::unique_ptr<enroll::Enroller> enroller;
   if (Joins(options)) {
@@ -240,6 +270,7 @@ int Run(const ProxyOptions& options) {
                        .on_handed = [&] {
                          if (enroller != nullptr) enroller->Stop();  // The new one renews.
                          handed = true;
+                         crash_guard.HandOver();
                          server.Shutdown([&] {
                            host.TellLast();
                            context.stop();
@@ -282,6 +313,7 @@ int Run(const ProxyOptions& options) {
         _exit(0);  // Asked a second time: at once.
       } else {
         ending = true;
+        crash_guard.EndCleanly();
         if (predecessor != nullptr) predecessor->Close("the running proxy is ending");
         base::LogInfo("draining, then ending");
         server.Shutdown([&context] { context.stop(); });
@@ -301,6 +333,8 @@ int Run(const ProxyOptions& options) {
       if (status.ok()) {
         FollowPredecessors(*successor, &server, &draining_predecessors);
         server.BeginAccepting();
+        crash_guard.Open(options.state_dir, base::Version(), control::CrashGuard::Start::kTakeover);
+        identity.refuses = crash_guard.Refused();
         base::LogInfo("took over from the running proxy");
         begin();
         if (std::exchange(ending, false)) raise(SIGTERM);

@@ -38,16 +38,10 @@ std::vector<v1::ResourceError> Activator::Prepare(snapshot::Resources resources,
                                                   const v1::Version& version) {
   Discard();
   const int64_t started = base::MonotonicMicros();
-  config::ParsedSnapshot parsed;
-  std::vector<v1::ResourceError> errors = config::ParseAndValidate(resources, &parsed);
-  const v1::Settings settings = parsed.settings;
-  if (errors.empty()) errors = dataplane_.Prepare(std::move(parsed), version);
-  if (errors.empty() && admin_ != nullptr) {
-    if (auto problem = admin_->Prepare(settings); problem.has_value()) {
-      errors.push_back(*std::move(problem));
-      dataplane_.Discard();
-    }
-  }
+  v1::Settings settings;
+  if (options_.crash_guard != nullptr) options_.crash_guard->BeginPrepare(version);
+  std::vector<v1::ResourceError> errors = Compile(resources, version, &settings);
+  if (options_.crash_guard != nullptr) options_.crash_guard->EndPrepare();
   compile_micros_ = base::MonotonicMicros() - started;
   if (!errors.empty()) {
     NoteError(fmt::format("version {} rejected: {}", version.revision(), Describe(errors)));
@@ -59,16 +53,39 @@ std::vector<v1::ResourceError> Activator::Prepare(snapshot::Resources resources,
   return errors;
 }
 
+std::vector<v1::ResourceError> Activator::Compile(const snapshot::Resources& resources,
+                                                  const v1::Version& version,
+                                                  v1::Settings* settings) {
+  config::ParsedSnapshot parsed;
+  std::vector<v1::ResourceError> errors = config::ParseAndValidate(resources, &parsed);
+  *settings = parsed.settings;
+  if (errors.empty()) errors = dataplane_.Prepare(std::move(parsed), version);
+  if (errors.empty() && admin_ != nullptr) {
+    if (auto problem = admin_->Prepare(*settings); problem.has_value()) {
+      errors.push_back(*std::move(problem));
+      dataplane_.Discard();
+    }
+  }
+  return errors;
+}
+
 void Activator::Discard() {
   if (prepared_version_.root().empty()) return;
   prepared_version_.Clear();
   prepared_.clear();
   dataplane_.Discard();
   if (admin_ != nullptr) admin_->Discard();
+  if (options_.crash_guard != nullptr) options_.crash_guard->EndPrepare();
+}
+
+void Activator::BeginPreflight(uint32_t sample_percent) {
+  if (options_.crash_guard != nullptr) options_.crash_guard->BeginPrepare(prepared_version_);
+  dataplane_.BeginPreflight(sample_percent);
 }
 
 bool Activator::Commit(const v1::Version& version, std::function<void()> on_effective) {
   if (prepared_version_.root().empty() || prepared_version_.root() != version.root()) return false;
+  if (options_.crash_guard != nullptr) options_.crash_guard->BeginServing(version);
   active_version_ = version;
   active_ = std::exchange(prepared_, {});
   prepared_version_.Clear();

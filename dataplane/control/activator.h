@@ -17,6 +17,7 @@
 #include "common/snapshot/snapshot.h"
 #include "dataplane/admin/admin_server.h"
 #include "dataplane/control/cache_writer.h"
+#include "dataplane/control/crash_guard.h"
 #include "dataplane/control/dataplane.h"
 
 namespace sluice::control {
@@ -25,6 +26,7 @@ struct ActivatorOptions {
   // The command line named them: it wins over the settings.
   bool keep_log_level = false;
   bool keep_log_format = false;
+  CrashGuard* crash_guard = nullptr;  // Outlives the activator; null: crashes are not noticed.
 };
 
 class Activator {
@@ -40,6 +42,8 @@ class Activator {
   // Everything that can go wrong goes wrong here, and then nothing has changed. Empty: prepared.
   std::vector<v1::ResourceError> Prepare(snapshot::Resources resources, const v1::Version& version);
   void Discard();
+  // Of what is prepared; see Dataplane.
+  void BeginPreflight(uint32_t sample_percent);
   // False when the root is not what is prepared. `on_effective` runs when every worker serves it.
   bool Commit(const v1::Version& version, std::function<void()> on_effective);
   // The active resources under a new version number, for a rollback to the same root for example.
@@ -68,6 +72,8 @@ class Activator {
   void ReleaseCache() { cache_.reset(); }
 
  private:
+  std::vector<v1::ResourceError> Compile(const snapshot::Resources& resources,
+                                         const v1::Version& version, v1::Settings* settings);
   void OnEffective(uint64_t commit, const v1::Version& version, int64_t started_micros);
   void ApplyLogSettings(const v1::Settings& settings);
   void Store();

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/process.h"
 #include "common/base/version.h"
+#include "common/config/features.h"
 
 namespace sluice::control {
 namespace {
@@ -48,10 +49,13 @@ void Session::Start() {
   for (const auto& [key, value] : identity_.labels) (*hello.mutable_labels())[key] = value;
   hello.set_build_version(std::string(base::Version()));
   hello.set_protocol_version(kProtocolVersion);
+  for (const std::string_view feature : config::KnownFeatures()) {
+    hello.add_features(std::string(feature));
+  }
   hello.set_snapshot_bytes_max(kSnapshotBytesMax);
   hello.set_bind_host(identity_.bind_host);
-  for (const std::string_view feature : kFeatures) hello.add_features(std::string(feature));
   hello.set_draining(dataplane_.draining());
+  for (const v1::Rejected& refused : identity_.refuses) *hello.add_refuses() = refused;
   if (activator_.has_active()) *hello.mutable_current() = activator_.active_version();
   send_(std::move(message));
 }
@@ -126,6 +130,12 @@ void Session::OnPrepare(const v1::Prepare& prepare) {
     }
     return;
   }
+  // Hello has said so; a controller of an earlier release does not hear it.
+  for (const v1::Rejected& refused : identity_.refuses) {
+    if (refused.root() != root) continue;
+    decoder_.reset();
+    return SendRejected(root, {refused.errors().begin(), refused.errors().end()});
+  }
   snapshot::DeltaDecoder decoder = *std::move(decoder_);
   decoder_.reset();
   absl::StatusOr<snapshot::Resources> resources = std::move(decoder).Finish();
@@ -193,7 +203,7 @@ void Session::OnDiscard(const v1::Discard& discard) {
 void Session::OnPreflight(const v1::Preflight& preflight) {
   if (preflight.root().empty() || preflight.root() != activator_.prepared_root()) return;
   preflight_root_ = preflight.root();
-  dataplane_.BeginPreflight(std::clamp(preflight.sample_percent(), 1u, 100u));
+  activator_.BeginPreflight(std::clamp(preflight.sample_percent(), 1u, 100u));
 }
 
 void Session::OnCommand(const v1::Command& command) {

@@ -12,8 +12,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "common/preflight/tally.h"
 #include "common/snapshot/delta.h"
 #include "dataplane/control/activator.h"
 #include "sluice/v1/control_service.pb.h"
@@ -25,6 +25,7 @@ struct NodeIdentity {
   std::string boot_id;  // New at every start.
   std::map<std::string, std::string> labels;
   std::string bind_host;
+  std::vector<v1::Rejected> refuses;  // Versions that killed the processes before.
 };
 
 // What a Command asks for; answers JSON or an error.
@@ -38,9 +39,6 @@ class Session {
   static constexpr size_t kMessageBytesMax = size_t{3} << 20;
   static constexpr uint32_t kReportIntervalMsMin = 50, kReportIntervalMsMax = 60'000;
   static constexpr uint32_t kRetryAfterMsMax = 600'000;
-  // What this proxy can do that an older one cannot; told in Hello.
-  static constexpr std::string_view kFeatures[] = {snapshot::kResourceDeltaFeature,
-                                                   preflight::kFeature};
 
   using Send = std::function<void(v1::ProxyMessage message)>;
 

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "common/config/features.h"
 #include "common/snapshot/delta.h"
 #include "dataplane/control/testing.h"
 
@@ -104,8 +105,8 @@ TEST_F(SessionTest, HelloTellsWhoAndWhatIsServed) {
   EXPECT_EQ(hello.boot_id(), "boot");
   EXPECT_EQ(hello.labels().at("zone"), "a");
   EXPECT_EQ(hello.protocol_version(), 1u);
-  EXPECT_THAT(hello.features(),
-              ::testing::ElementsAre(snapshot::kResourceDeltaFeature, preflight::kFeature));
+  EXPECT_EQ(hello.snapshot_bytes_max(), Session::kSnapshotBytesMax);
+  EXPECT_THAT(hello.features(), ::testing::ElementsAreArray(config::KnownFeatures()));
   EXPECT_FALSE(hello.has_current());
 
   Deliver(one_, 3);
@@ -521,6 +522,25 @@ TEST_F(SessionTest, AStreamThatEndsEndsThePreflight) {
   EXPECT_EQ(dataplane_.preflight_percent, 100u);
   Begin();
   EXPECT_EQ(dataplane_.preflight_percent, 0u);
+}
+
+TEST_F(SessionTest, WhatKilledTheProxyIsSaidAtOnceAndRefusedWhoeverOffersIt) {
+  const Resources deadly = SnapshotWith("deadly");
+  v1::Rejected& refused = identity_.refuses.emplace_back();
+  refused.set_root(snapshot::RootOf(deadly));
+  refused.add_errors()->set_message("it died");
+  Begin();
+  session_->Start();
+  EXPECT_EQ(sent_.front().hello().refuses(0).errors(0).message(), "it died");
+  for (const bool dry_run : {false, true}) {
+    Offer(nullptr, deadly, 7);
+    Prepare(snapshot::RootOf(deadly), dry_run);
+    ASSERT_TRUE(sent_.back().has_rejected());
+    EXPECT_EQ(sent_.back().rejected().errors(0).message(), "it died");
+  }
+  EXPECT_EQ(dataplane_.prepares, 0);
+  Deliver(SnapshotWith("mended"), 8);
+  EXPECT_TRUE(sent_.back().has_effective());
 }
 
 }  // namespace

@@ -194,6 +194,16 @@ absl::Status SnapshotCache::Store(const v1::Version& version,
   return absl::OkStatus();
 }
 
+std::optional<SnapshotCache::Entry> SnapshotCache::FallBack(
+    const std::function<bool(const Entry&)>& acceptable) {
+  auto entry = ReadEntry(PreviousPath());
+  if (!entry.ok() || !acceptable(*entry)) return std::nullopt;
+  if (!RenameFile(PreviousPath(), CurrentPath()).ok()) return std::nullopt;
+  SyncFolder(directory_).IgnoreError();  // Lost, it is done again.
+  current_root_ = entry->version.root();
+  return *std::move(entry);
+}
+
 std::optional<SnapshotCache::Entry> SnapshotCache::Load(std::string* problem) {
   for (const std::string& path : {CurrentPath(), PreviousPath()}) {
     auto entry = ReadEntry(path);

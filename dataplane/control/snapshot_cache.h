@@ -6,6 +6,7 @@
 // for it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -50,6 +51,10 @@ class SnapshotCache {
   // The newest that is whole; nothing if there is none. `*problem` (not null) says what was wrong
   // with a newer one.
   std::optional<Entry> Load(std::string* problem);
+
+  // Gives up the newest for the one before, which is newest from here on. Nothing, and nothing is
+  // given up, where that one is not there, not whole, or not `acceptable`.
+  std::optional<Entry> FallBack(const std::function<bool(const Entry&)>& acceptable);
 
   const std::string& directory() const { return directory_; }
 

@@ -278,5 +278,32 @@ TEST_F(SnapshotCacheTest, WriterKeepsTheNewestAndReportsErrors) {
   EXPECT_EQ(LoadedRevision(cache), 52u) << "the destructor writes what waits";
 }
 
+TEST_F(SnapshotCacheTest, FallsBackOnceAndStaysThere) {
+  SnapshotCache cache = Open();
+  Store(cache, "one", 1);
+  Store(cache, "two", 2);
+  const auto any = [](const SnapshotCache::Entry&) { return true; };
+  EXPECT_FALSE(cache.FallBack([](const SnapshotCache::Entry&) { return false; }).has_value());
+  EXPECT_EQ(LoadedRevision(cache), 2u);
+  const auto before = cache.FallBack(any);
+  ASSERT_TRUE(before.has_value());
+  EXPECT_EQ(before->version.revision(), 1u);
+  EXPECT_EQ(LoadedRevision(cache), 1u);
+  EXPECT_FALSE(cache.FallBack(any).has_value()) << "there is nothing older";
+  EXPECT_EQ(LoadedRevision(cache), 1u);
+  Store(cache, "three", 3);
+  EXPECT_EQ(LoadedRevision(cache), 3u);
+  EXPECT_EQ(cache.FallBack(any)->version.revision(), 1u) << "not what was given up";
+}
+
+TEST_F(SnapshotCacheTest, DoesNotFallBackToWhatIsDamaged) {
+  SnapshotCache cache = Open();
+  Store(cache, "one", 1);
+  Store(cache, "two", 2);
+  Write("previous.snapshot", "rubbish");
+  EXPECT_FALSE(cache.FallBack([](const SnapshotCache::Entry&) { return true; }).has_value());
+  EXPECT_EQ(LoadedRevision(cache), 2u);
+}
+
 }  // namespace
 }  // namespace sluice::control

@@ -6,6 +6,8 @@
 #include <array>
 
 #include "common/base/version.h"
+#include "common/config/features.h"
+#include "common/preflight/tally.h"
 
 namespace sluice::fleetsim {
 namespace {
@@ -63,7 +65,10 @@ v1::ProxyMessage Protocol::Hello() {
   for (const auto& [name, value] : identity_.labels) (*hello.mutable_labels())[name] = value;
   hello.set_build_version(std::string(base::Version()));
   hello.set_protocol_version(1);
-  hello.add_features(std::string(snapshot::kResourceDeltaFeature));
+  // It takes whatever a snapshot asks for; it routes nothing, so it has nothing to look ahead with.
+  for (const std::string_view feature : config::KnownFeatures()) {
+    if (feature != preflight::kFeature) hello.add_features(std::string(feature));
+  }
   hello.set_snapshot_bytes_max(SnapshotPool::kSnapshotBytesMax);
   if (!current_->root.empty()) *hello.mutable_current() = version_;
   return message;

@@ -1,4 +1,5 @@
 // sluice-controller: wires the parts together and waits for a signal.
+#include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
 #include <unistd.h>
@@ -18,8 +19,10 @@
 #include "common/trust/seal_key.h"
 #include "controlplane/admin/admin_pages.h"
 #include "controlplane/admin/admin_service.h"
+#include "controlplane/admin/backup_service.h"
 #include "controlplane/apply/controller.h"
 #include "controlplane/apply/watched_source.h"
+#include "controlplane/notify/notifier.h"
 #include "controlplane/options.h"
 #include "controlplane/publish/control_service.h"
 #include "controlplane/store/data_folder.h"
@@ -108,6 +111,14 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartServer(
   return server;
 }
 
+absl::StatusOr<std::vector<notify::Webhook>> WebhooksOf(const ControllerOptions& options) {
+  if (options.webhooks.empty()) return std::vector<notify::Webhook>();
+  auto read = notify::ReadWebhooks(options.webhooks);
+  if (read.ok()) return read;
+  return absl::Status(read.status().code(),
+                      fmt::format("--webhooks: {}", std::string(read.status().message())));
+}
+
 // Renews the credential of this machine's operator when it is time.
 void KeepOperator(boost::asio::steady_timer& timer, const trust::OwnTrust& own) {
   timer.expires_after(kOperatorLookedAt);
@@ -125,6 +136,8 @@ int Run(const ControllerOptions& options) {
     base::LogError("{}", std::string(status.message()));
     return 1;
   };
+  const auto webhooks = WebhooksOf(options);
+  if (!webhooks.ok()) return fail(webhooks.status());
   auto store = store::VersionStore::Open(options.data_dir, [&options](bool may_make) {
     return trust::LoadSealer({.file = options.seal_key_file,
                               .command = options.seal_key_command,
@@ -143,23 +156,26 @@ int Run(const ControllerOptions& options) {
       {.open = options.insecure,
        .authority = HasExternalCa(options) ? trust::Authority::kExternal : trust::Authority::kOwn},
       **trust_store, **store);
+  const notify::Notifier notifier(*webhooks);
   publish::Hub hub({.prepare_timeout_ms = options.prepare_timeout.count(),
                     .report_interval_ms = options.report_interval.count()},
-                   **store);
-  apply::Controller controller(**store, hub);
+                   **store, &notifier);
+  apply::Controller controller(**store, hub, &notifier);
   if (const absl::Status status = controller.Start(); !status.ok()) {
     base::LogError("{}", std::string(status.message()));
     return 1;
   }
   publish::ControlService control(hub, &guard);
   admin::AdminService admin(controller, hub, **store, **trust_store, guard);
+  admin::BackupService backup(**store, guard);
   const trust::CertificateAuthority* authority = *own == nullptr ? nullptr : &(*own)->authority();
   trust::EnrollmentService enrollment(
       guard, **trust_store, **store, authority,
       std::chrono::duration_cast<std::chrono::seconds>(options.node_certificate_ttl));
   trust::TokenService tokens(guard, **trust_store, **store, authority);
   const auto credentials = CredentialsOf(own->get(), files->get());  // Longer than the server.
-  auto server = StartServer(options, credentials, {&control, &admin, &enrollment, &tokens});
+  auto server =
+      StartServer(options, credentials, {&control, &admin, &backup, &enrollment, &tokens});
   if (!server.ok()) {
     base::LogError("{}", std::string(server.status().message()));
     return 1;
@@ -168,7 +184,7 @@ int Run(const ControllerOptions& options) {
   boost::asio::io_context context(1);
   boost::asio::steady_timer operator_timer(context);
   if (*own != nullptr) KeepOperator(operator_timer, **own);
-  const admin::AdminPages pages(controller, hub, **store, guard);
+  const admin::AdminPages pages(controller, hub, **store, guard, &notifier);
   std::unique_ptr<web::HttpListener> http;
   if (!options.admin_address.empty()) {
     auto opened = web::HttpListener::Open(

@@ -81,6 +81,8 @@ base::Flags::Outcome ParseControllerOptions(int argc, char** argv, ControllerOpt
   flags.Text("admin-address", &options->admin_address, "IP:PORT",
              "Health, readiness, metrics; empty: none.");
   flags.Text("store", &options->store, "KIND", "sqlite.");
+  flags.Text("webhooks", &options->webhooks, "FILE",
+             "Who is told of versions, rollouts and nodes (docs/reference/webhooks.md).");
   flags.Switch("insecure", &options->insecure, "Plain text on the gRPC address; loopback only.");
   flags.Text("tls-cert", &options->tls_cert, "FILE",
              "The controller's certificate (PEM), of an external CA. Without it, and without "

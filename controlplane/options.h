@@ -15,6 +15,7 @@ struct ControllerOptions {
   std::string grpc_address = "127.0.0.1:7400";
   std::string admin_address = "127.0.0.1:7401";
   std::string store = "sqlite";
+  std::string webhooks;  // Empty: nobody is told.
   bool insecure = false;
   std::string tls_cert, tls_key, tls_ca;  // Of an external CA; empty: the controller has its own.
   std::vector<std::string> tls_names;

@@ -14,6 +14,7 @@
 #include "common/trust/signing_request.h"
 #include "common/trust/token_text.h"
 #include "controlplane/admin/admin_service.h"
+#include "controlplane/admin/backup_service.h"
 #include "controlplane/apply/testing_setup.h"
 #include "controlplane/trust/enrollment_service.h"
 #include "controlplane/trust/own_trust.h"
@@ -86,6 +87,7 @@ class AccessTest : public ::testing::Test {
     const auto* authority = &own_->authority();
     admin_ = std::make_unique<AdminService>(setup_.controller(), setup_.hub(), setup_.store(),
                                             setup_.trust_store(), *guard_);
+    backup_ = std::make_unique<BackupService>(setup_.store(), *guard_);
     control_ = std::make_unique<publish::ControlService>(setup_.hub(), guard_.get());
     enrollment_ = std::make_unique<trust::EnrollmentService>(
         *guard_, setup_.trust_store(), setup_.store(), authority, std::chrono::hours{1});
@@ -96,8 +98,8 @@ class AccessTest : public ::testing::Test {
     credentials_ = std::make_shared<trust::ReloadingServerCredentials>(
         [this] { return own_->server().Current(now_unix_); });
     builder.AddListeningPort("127.0.0.1:0", credentials_, &port);
-    for (grpc::Service* service : std::vector<grpc::Service*>{admin_.get(), control_.get(),
-                                                              enrollment_.get(), tokens_.get()}) {
+    for (grpc::Service* service : std::vector<grpc::Service*>{
+             admin_.get(), backup_.get(), control_.get(), enrollment_.get(), tokens_.get()}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -216,6 +218,7 @@ class AccessTest : public ::testing::Test {
   std::unique_ptr<trust::OwnTrust> own_;
   std::unique_ptr<trust::Guard> guard_;
   std::unique_ptr<AdminService> admin_;
+  std::unique_ptr<BackupService> backup_;
   std::unique_ptr<publish::ControlService> control_;
   std::unique_ptr<trust::EnrollmentService> enrollment_;
   std::unique_ptr<trust::TokenService> tokens_;

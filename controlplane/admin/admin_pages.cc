@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/base/escape.h"
 #include "common/base/process.h"
 #include "common/base/version.h"
 #include "controlplane/admin/metrics_table.h"
@@ -35,6 +36,8 @@ std::string_view NameOf(v1::NodeStatus::State state) {
       return "lagging";
     case v1::NodeStatus::DRAINING:
       return "draining";
+    case v1::NodeStatus::CORDONED:
+      return "cordoned";
     default:
       return "unreachable";
   }
@@ -90,7 +93,8 @@ void SetRollouts(Samples& samples, const publish::RolloutTimes& times) {
 void SetNodes(Samples& samples, const publish::Hub::StateCounts& counts) {
   for (const auto state :
        {v1::NodeStatus::SYNCED, v1::NodeStatus::UPDATING, v1::NodeStatus::REJECTED,
-        v1::NodeStatus::LAGGING, v1::NodeStatus::DRAINING, v1::NodeStatus::UNREACHABLE}) {
+        v1::NodeStatus::LAGGING, v1::NodeStatus::DRAINING, v1::NodeStatus::CORDONED,
+        v1::NodeStatus::UNREACHABLE}) {
     Set(samples, "sluice_controller_nodes", counts[static_cast<size_t>(state)],
         fmt::format("state=\"{}\"", NameOf(state)));
   }
@@ -115,6 +119,20 @@ void SetWaves(Samples& samples, const v1::Rollout& rollout) {
       rollout.state() == v1::Rollout::PAUSED || rollout.state() == v1::Rollout::AWAITING;
   Set(samples, "sluice_controller_rollout_wave", active ? rollout.wave() + 1 : 0);
   Set(samples, "sluice_controller_rollout_paused", waits ? 1 : 0);
+}
+
+void SetWebhooks(Samples& samples, const notify::Notifier* notifier) {
+  if (notifier == nullptr) return;
+  for (const auto& [webhook, counters] : notifier->figures()) {
+    std::string escaped;
+    base::AppendPlainEscaped(&escaped, webhook);
+    const std::string label = fmt::format("webhook=\"{}\"", escaped);
+    Set(samples, "sluice_controller_webhook_delivered_total", counters.delivered, label);
+    Set(samples, "sluice_controller_webhook_failed_total", counters.failed, label);
+    Set(samples, "sluice_controller_webhook_dropped_total", counters.dropped, label);
+    Set(samples, "sluice_controller_webhook_retries_total", counters.retries, label);
+    Set(samples, "sluice_controller_webhook_queued", counters.queued, label);
+  }
 }
 
 }  // namespace
@@ -145,6 +163,7 @@ std::string AdminPages::MetricsText() const {
         fmt::format("reason=\"{}\"", trust::NameOf(refusal)));
   }
   Set(samples, "sluice_controller_store_bytes", store_.FileBytes());
+  SetWebhooks(samples, notifier_);
   Set(samples, "process_resident_memory_bytes", process.resident_bytes);
   Set(samples, "process_open_fds", process.open_files);
   Set(samples, "process_cpu_seconds_total", process.cpu_seconds);

@@ -33,17 +33,12 @@ int Limit(uint32_t asked) {
   return static_cast<int>(asked == 0 ? kListed : std::min(asked, kListedMax));
 }
 
-// Empty where nobody asked who calls.
-std::string RoleText(const trust::Caller& caller) {
-  return caller.kind == trust::Caller::Kind::kOperator ? std::string(NameOf(caller.role)) : "";
-}
-
 // What a change has in common, however it came.
 template <typename Request>
 apply::ChangeRequest ChangeOf(const trust::Caller& caller, const Request& request) {
   apply::ChangeRequest change;
   change.author = caller.Author(request.author());
-  change.role = RoleText(caller);
+  change.role = caller.RoleText();
   change.peer = caller.peer;
   change.message = request.message();
   change.wait = request.wait();
@@ -340,6 +335,21 @@ grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
         return ToGrpc(status);
       }
       break;
+    case v1::NodeActionRequest::CORDON:
+    case v1::NodeActionRequest::UNCORDON:
+      if (const absl::Status status = hub_.SetCordoned(
+              request->node_id(), request->action() == v1::NodeActionRequest::CORDON);
+          !status.ok()) {
+        return ToGrpc(status);
+      }
+      break;
+    case v1::NodeActionRequest::LABEL:
+      if (const absl::Status status =
+              hub_.ChangeNodeLabels(request->node_id(), request->argument());
+          !status.ok()) {
+        return ToGrpc(status);
+      }
+      break;
     default:
       return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "unknown action");
   }
@@ -353,7 +363,7 @@ grpc::Status AdminService::NodeAction(grpc::ServerContext* context,
   v1::AuditEntry entry;
   entry.set_unix_ms(static_cast<uint64_t>(base::UnixMillis()));
   entry.set_author(caller->Author(request->author()));
-  entry.set_role(RoleText(*caller));
+  entry.set_role(caller->RoleText());
   entry.set_peer(caller->peer);
   entry.set_action("node " + action);
   entry.set_detail(request->node_id() + " " + request->argument());
@@ -434,7 +444,7 @@ grpc::Status AdminService::ActOnRollout(grpc::ServerContext* context,
   const auto caller = guard_.Admit(*context, "AdminService/ActOnRollout");
   if (!caller.ok()) return ToGrpc(caller.status());
   auto rollout = controller_.ActOnRollout(*request, {.author = caller->Author(request->author()),
-                                                     .role = RoleText(*caller),
+                                                     .role = caller->RoleText(),
                                                      .peer = caller->peer});
   if (rollout.ok()) *response = *std::move(rollout);
   return ToGrpc(rollout);

@@ -279,6 +279,27 @@ TEST_F(AdminServiceTest, NodeActionsReachTheNodeAndTheAuditLog) {
   EXPECT_EQ(audit.entries(2).author(), "ann");
 }
 
+TEST_F(AdminServiceTest, NodesAreCordonedAndLabelled) {
+  auto node = setup_.Connect({});
+  v1::NodeActionResponse response;
+  EXPECT_TRUE(NodeAction("n1", v1::NodeActionRequest::CORDON, &response).ok());
+  EXPECT_TRUE(NodeAction("n1", v1::NodeActionRequest::LABEL, &response, "zone=a").ok());
+  v1::NodeStatus status = setup_.hub().Status("n1").nodes(0);
+  EXPECT_TRUE(status.cordoned());
+  EXPECT_EQ(status.labels_set().at("zone"), "a");
+  EXPECT_TRUE(NodeAction("n1", v1::NodeActionRequest::UNCORDON, &response).ok());
+  EXPECT_FALSE(setup_.hub().Status("n1").nodes(0).cordoned());
+  EXPECT_EQ(NodeAction("n1", v1::NodeActionRequest::LABEL, &response, "zone").error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(NodeAction("nobody", v1::NodeActionRequest::CORDON, &response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  const auto audit = setup_.store().ListAudit(10);
+  ASSERT_TRUE(audit.ok());
+  ASSERT_EQ(audit->size(), 3u);
+  EXPECT_EQ(audit->at(1).action(), "node LABEL");
+  EXPECT_EQ(audit->at(1).detail(), "n1 zone=a");
+}
+
 // What is written of a node when it goes must not come behind its removal.
 TEST_F(AdminServiceTest, ANodeRemovedOnceItHasGoneStaysRemoved) {
   for (int round = 0; round < 30; ++round) {

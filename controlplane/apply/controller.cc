@@ -18,14 +18,17 @@ std::string Text(const absl::Status& status) { return std::string(status.message
 
 }  // namespace
 
-Controller::Controller(store::VersionStore& store, publish::Hub& hub)
+Controller::Controller(store::VersionStore& store, publish::Hub& hub,
+                       const notify::Notifier* notifier)
     : store_(store),
       hub_(hub),
+      notifier_(notifier),
       build_options_{.private_folder = store.directory()},
       places_(store),
-      runner_(store, hub, [this](const v1::Rollout& rollout, publish::SharedResources resources) {
-        OnRolloutEnd(rollout, std::move(resources));
-      }) {}
+      runner_(store, hub, notifier,
+              [this](const v1::Rollout& rollout, publish::SharedResources resources) {
+                OnRolloutEnd(rollout, std::move(resources));
+              }) {}
 
 absl::Status Controller::Start() {
   const auto found = store_.Current();
@@ -363,6 +366,7 @@ void Controller::Finish(const Change& change, Progress* progress) {
     if (progress->outcome() != Progress::UNCHANGED || request.source != "file") {
       Audit(change, *progress);
     }
+    Notify(change, *progress);
     base::LogInfo("{} by {}: {}: {}", request.source, request.author,
                   Progress::Outcome_Name(progress->outcome()), progress->message());
   }
@@ -420,6 +424,39 @@ void Controller::Audit(const Change& change, const Progress& progress) {
   if (const absl::Status status = store_.Audit(entry); !status.ok()) {
     base::LogError("{}", Text(status));
   }
+}
+
+void Controller::Notify(const Change& change, const Progress& progress) const {
+  if (notifier_ == nullptr || change.request.dry_run != v1::ApplyRequest::NONE) return;
+  if (change.rolling) return;  // It is not released yet; its waves are told of by who sends them.
+  std::string action;
+  switch (progress.outcome()) {
+    case Progress::DONE:
+    case Progress::TIMED_OUT:  // Released; some nodes are behind.
+      action = "released";
+      break;
+    case Progress::REFUSED:
+      action = "refused";
+      break;
+    case Progress::INVALID:
+      action = "invalid";
+      break;
+    default:
+      return;
+  }
+  std::string message = progress.message();
+  for (const v1::Problem& problem : progress.problems()) {
+    if (problem.severity() != v1::Problem::ERROR) continue;
+    message += fmt::format("; the first is {}:{}:{}: {}", problem.file(), problem.line(),
+                           problem.column(), problem.message());
+    break;
+  }
+  notifier_->Publish({.kind = notify::EventKind::kVersion,
+                      .action = std::move(action),
+                      .version = progress.version(),
+                      .node_id = "",
+                      .author = change.request.author,
+                      .message = std::move(message)});
 }
 
 // --- Questions.

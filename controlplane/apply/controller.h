@@ -18,6 +18,7 @@
 #include "controlplane/apply/shrink_guard.h"
 #include "controlplane/apply/source_places.h"
 #include "controlplane/build/snapshot_builder.h"
+#include "controlplane/notify/notifier.h"
 #include "controlplane/publish/hub.h"
 #include "controlplane/store/version_store.h"
 #include "sluice/v1/admin_service.pb.h"
@@ -67,8 +68,9 @@ class Controller {
   static constexpr std::chrono::milliseconds kProgressPace{100};
   static constexpr std::chrono::milliseconds kWaitDefault{60'000};
 
-  // Both must outlive it.
-  Controller(store::VersionStore& store, publish::Hub& hub);
+  // All must outlive it. `notifier` may be null.
+  Controller(store::VersionStore& store, publish::Hub& hub,
+             const notify::Notifier* notifier = nullptr);
 
   // Publishes what was current when the controller ended last; a rollout in waves goes on.
   absl::Status Start();
@@ -134,13 +136,16 @@ class Controller {
   void AwaitRollout(const Change& change, const OnProgress& on_progress,
                     v1::ApplyProgress* progress);
   void OnRolloutEnd(const v1::Rollout& rollout, publish::SharedResources resources);
+  void NotifyRolloutEnd(const v1::Rollout& rollout, const std::string& message) const;
   void SetCurrent(store::StoredVersion info, publish::SharedResources resources);
   void FillNodes(const Change& change, v1::ApplyProgress* progress) const;
   void Count(v1::ApplyProgress::Outcome outcome);
   void Audit(const Change& change, const v1::ApplyProgress& progress);
+  void Notify(const Change& change, const v1::ApplyProgress& progress) const;
 
   store::VersionStore& store_;
   publish::Hub& hub_;
+  const notify::Notifier* const notifier_;
   const build::BuildOptions build_options_;
   ChangeQueue queue_{kWaitingMax};
   mutable SourcePlaces places_;

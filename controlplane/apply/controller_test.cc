@@ -286,5 +286,90 @@ TEST(ControllerTest, AShutdownRefusesWhatIsNotReleased) {
   EXPECT_EQ(setup.store().Get(1)->state, store::VersionState::kRefused);
 }
 
+// --- Nodes that are told apart.
+
+TEST(ControllerTest, WhatTheOldestNodeCannotDoIsRefusedByNameBeforeAByteIsSent) {
+  ControllerSetup setup;
+  const auto able = setup.Connect({.id = "able", .features = {"slow_start"}});
+  const auto old = setup.Connect({.id = "old", .features = {"hedging"}});
+  const std::string with_slow_start =
+      "services:\n"
+      "  - name: 'web'\n"
+      "    bind_address: '127.0.0.1:18080'\n"
+      "    routes:\n"
+      "      - name: 'r'\n"
+      "        upstreams:\n"
+      "          - name: 'backend'\n"
+      "            slow_start: 30s\n"
+      "            nodes: [{addr: '127.0.0.1:9'}]\n";
+  for (const auto dry_run : {v1::ApplyRequest::NODES, v1::ApplyRequest::NONE}) {
+    ChangeRequest request = ControllerSetup::FromApi();
+    request.dry_run = dry_run;
+    const v1::ApplyProgress refused = setup.Apply(DocumentOf(with_slow_start), request);
+    EXPECT_EQ(refused.outcome(), v1::ApplyProgress::REFUSED);
+    ASSERT_EQ(refused.nodes_size(), 2);
+    ASSERT_EQ(refused.nodes(1).errors_size(), 1);
+    const v1::ResourceError& error = refused.nodes(1).errors(0);
+    EXPECT_EQ(error.resource().name(), "backend");
+    EXPECT_NE(error.message().find("node old"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("slow_start"), std::string::npos) << error.message();
+    EXPECT_EQ(error.source(), "web.yaml:8:25") << "the line to change";
+  }
+  EXPECT_EQ(old->Count(v1::ControllerMessage::kOffer), 0);
+  EXPECT_EQ(setup.Apply("plain").outcome(), v1::ApplyProgress::DONE);
+}
+
+TEST(ControllerTest, ACordonedNodeIsNotWaitedForAndStaysCordonedOverARestart) {
+  ControllerSetup setup;
+  auto kept = setup.Connect({.id = "kept"});
+  const auto other = setup.Connect({.id = "other"});
+  EXPECT_EQ(setup.Apply("one").outcome(), v1::ApplyProgress::DONE);
+  const v1::Version one = kept->version();
+  ASSERT_TRUE(setup.hub().SetCordoned("kept", true).ok());
+  EXPECT_TRUE(absl::IsNotFound(setup.hub().SetCordoned("nobody", true)));
+  const v1::ApplyProgress applied = setup.Apply("two");
+  EXPECT_EQ(applied.outcome(), v1::ApplyProgress::DONE);
+  EXPECT_EQ(applied.nodes_size(), 1);
+  EXPECT_EQ(kept->version().root(), one.root());
+
+  kept.reset();
+  setup.Stop();
+  setup.Start();
+  kept = setup.Connect({.id = "kept", .boot = "another"});
+  EXPECT_EQ(setup.hub().Status("kept").nodes(0).state(), v1::NodeStatus::CORDONED);
+  EXPECT_EQ(setup.Apply("three").nodes_size(), 0);
+  EXPECT_EQ(kept->Count(v1::ControllerMessage::kOffer), 0);
+  ASSERT_TRUE(setup.hub().SetCordoned("kept", false).ok());
+  EXPECT_TRUE(kept->WaitForRoot(setup.controller().current()->info.version.root()));
+}
+
+TEST(ControllerTest, LabelsOfOperatorsOutliveBothSidesAndGoWithTheNode) {
+  ControllerSetup setup;
+  const auto label = [&](const std::string& key) {
+    const v1::NodeStatus status = setup.hub().Status("n1").nodes(0);
+    const auto found = status.hello().labels().find(key);
+    return found == status.hello().labels().end() ? "" : found->second;
+  };
+  auto node = setup.Connect({.labels = {{"zone", "a"}, {"tier", "edge"}}});
+  ASSERT_TRUE(setup.hub().ChangeNodeLabels("n1", "zone=b,canary=yes").ok());
+  ASSERT_TRUE(setup.hub().ChangeNodeLabels("n1", "canary-").ok());
+  EXPECT_FALSE(setup.hub().ChangeNodeLabels("n1", "nonsense").ok());
+  EXPECT_TRUE(absl::IsNotFound(setup.hub().ChangeNodeLabels("nobody", "a=b")));
+  EXPECT_EQ(label("zone"), "b");
+  EXPECT_EQ(label("canary"), "");
+  node.reset();
+  setup.Stop();
+  setup.Start();
+  EXPECT_EQ(label("zone"), "b") << "of a node that is away";
+  EXPECT_EQ(label("tier"), "edge");
+  ASSERT_TRUE(setup.hub().ChangeNodeLabels("n1", "zone-").ok());
+  EXPECT_EQ(label("zone"), "a") << "its own word, as it was";
+  ASSERT_TRUE(setup.hub().ChangeNodeLabels("n1", "zone=c").ok());
+  ASSERT_TRUE(setup.hub().ForgetNode("n1"));
+  ASSERT_TRUE(setup.store().ForgetNode("n1").ok());
+  node = setup.Connect({.labels = {{"zone", "a"}}});
+  EXPECT_EQ(label("zone"), "a");
+}
+
 }  // namespace
 }  // namespace sluice::apply

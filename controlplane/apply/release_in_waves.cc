@@ -212,6 +212,7 @@ void Controller::OnRolloutEnd(const v1::Rollout& rollout, publish::SharedResourc
   if (const absl::Status status = store_.Audit(entry); !status.ok()) {
     base::LogError("{}", std::string(status.message()));
   }
+  NotifyRolloutEnd(rollout, entry.detail());
   if (!completed) return;
   auto info = store_.Get(revision);
   if (!info.ok()) {
@@ -219,6 +220,24 @@ void Controller::OnRolloutEnd(const v1::Rollout& rollout, publish::SharedResourc
     return;
   }
   SetCurrent(*std::move(info), std::move(resources));
+}
+
+void Controller::NotifyRolloutEnd(const v1::Rollout& rollout, const std::string& message) const {
+  if (notifier_ == nullptr) return;
+  const bool completed = rollout.state() == v1::Rollout::COMPLETED;
+  notify::Event event{.kind = notify::EventKind::kRollout,
+                      .action = completed ? "completed" : "taken_back",
+                      .version = rollout.version(),
+                      .node_id = "",
+                      .author = rollout.author(),
+                      .message = message};
+  notifier_->Publish(event);
+  if (!completed) return;
+  event.kind = notify::EventKind::kVersion;
+  event.action = "released";
+  event.message = fmt::format("version {} is released to the whole fleet, in waves",
+                              rollout.version().revision());
+  notifier_->Publish(std::move(event));
 }
 
 absl::StatusOr<v1::Rollout> Controller::GetRollout(uint64_t revision) const {

@@ -21,8 +21,9 @@ store::VersionState StateOf(const v1::Rollout& rollout) {
 
 }  // namespace
 
-RolloutRunner::RolloutRunner(store::VersionStore& store, publish::Hub& hub, OnEnd on_end)
-    : store_(store), hub_(hub), on_end_(std::move(on_end)) {
+RolloutRunner::RolloutRunner(store::VersionStore& store, publish::Hub& hub,
+                             const notify::Notifier* notifier, OnEnd on_end)
+    : store_(store), hub_(hub), notifier_(notifier), on_end_(std::move(on_end)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -87,6 +88,7 @@ absl::Status RolloutRunner::Carry(Waves::Decision decision) {
       break;
     case Waves::Order::kWiden:
       hub_.Widen(AudienceOf());
+      NotifyWave();
       break;
     case Waves::Order::kComplete:
       hub_.PromoteCandidate();
@@ -96,6 +98,7 @@ absl::Status RolloutRunner::Carry(Waves::Decision decision) {
       TakeBack();
       break;
   }
+  NotifyPause();
   Publish();
   return absl::OkStatus();
 }
@@ -120,6 +123,34 @@ void RolloutRunner::Finish() {
   on_end_(record, resources_);
 }
 
+void RolloutRunner::NotifyWave() const {
+  const v1::Rollout& record = waves_->record();
+  Notify("wave", fmt::format("version {} goes out to wave {} of {}: {} nodes more, {} in all",
+                             record.version().revision(), record.wave() + 1, record.waves_size(),
+                             record.waves(static_cast<int>(record.wave())).node_ids_size(),
+                             record.waves(static_cast<int>(record.wave())).size()));
+}
+
+// Whatever else changes meanwhile, a pause is told once.
+void RolloutRunner::NotifyPause() {
+  const v1::Rollout& record = waves_->record();
+  if (record.state() == told_) return;
+  told_ = record.state();
+  if (told_ != v1::Rollout::PAUSED && told_ != v1::Rollout::AWAITING) return;
+  Notify("paused", fmt::format("the rollout of version {} waits for an operator: {}",
+                               record.version().revision(), record.reason()));
+}
+
+void RolloutRunner::Notify(std::string_view action, std::string message) const {
+  if (notifier_ == nullptr) return;
+  notifier_->Publish({.kind = notify::EventKind::kRollout,
+                      .action = std::string(action),
+                      .version = waves_->record().version(),
+                      .node_id = "",
+                      .author = waves_->record().author(),
+                      .message = std::move(message)});
+}
+
 void RolloutRunner::Publish() {
   {
     const std::lock_guard lock(mutex_);
@@ -140,6 +171,8 @@ absl::Status RolloutRunner::Begin(v1::Rollout record, publish::SharedResources r
   resources_ = std::move(resources);
   // False only when the controller is ending: the next life goes on from the record.
   hub_.ReleaseTo(AudienceOf());
+  told_ = waves_->record().state();
+  NotifyWave();
   Publish();
   return absl::OkStatus();
 }
@@ -159,6 +192,7 @@ void RolloutRunner::Resume(v1::Rollout record, publish::SharedResources resource
   waves_ = std::make_unique<Waves>(std::move(record), TimeNow());
   if (!waves_->active()) return Publish();
   resources_ = std::move(resources);
+  told_ = waves_->record().state();
   base::LogInfo("the rollout of version {} goes on at wave {} of {}",
                 waves_->record().version().revision(), waves_->record().wave() + 1,
                 waves_->record().waves_size());

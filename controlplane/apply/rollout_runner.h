@@ -1,5 +1,5 @@
 // Carries out a rollout in waves: looks at the nodes a few times a second, stores every step before
-// it is taken, tells the hub.
+// it is taken, tells the hub, and whoever listens of waves and pauses.
 //
 // Thread-safe; a thread of its own. One rollout at a time.
 #pragma once
@@ -10,9 +10,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "controlplane/notify/notifier.h"
 #include "controlplane/publish/hub.h"
 #include "controlplane/rollout/waves.h"
 #include "controlplane/store/version_store.h"
@@ -28,8 +30,9 @@ class RolloutRunner {
   // this object, with the decisions held. It must not call back.
   using OnEnd = std::function<void(const v1::Rollout& rollout, publish::SharedResources resources)>;
 
-  // Both must outlive it.
-  RolloutRunner(store::VersionStore& store, publish::Hub& hub, OnEnd on_end);
+  // All must outlive it. `notifier` may be null.
+  RolloutRunner(store::VersionStore& store, publish::Hub& hub, const notify::Notifier* notifier,
+                OnEnd on_end);
   ~RolloutRunner();
 
   // Nothing is decided while it is held: for changes that may take a rollout's place.
@@ -63,16 +66,21 @@ class RolloutRunner {
   void TakeBack();
   void Finish();
   void Publish();
+  void NotifyWave() const;
+  void NotifyPause();
+  void Notify(std::string_view action, std::string message) const;
   publish::Fleet::Audience AudienceOf() const;
   std::vector<publish::NodeView> Nodes() const;
 
   store::VersionStore& store_;
   publish::Hub& hub_;
+  const notify::Notifier* const notifier_;
   const OnEnd on_end_;
   std::mutex deciding_;  // Guards what follows.
   std::unique_ptr<rollout::Waves> waves_;
   rollout::Waves::Decision owed_;  // Decided, but could not be stored yet.
   publish::SharedResources resources_;
+  v1::Rollout::State told_ = v1::Rollout::NONE;  // Its state when a pause was looked for last.
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable stopped_;

@@ -14,6 +14,8 @@ using Progress = v1::NodeProgress;
 
 // Then the version counts as refused: prepared and lost for ever is no way to live.
 constexpr int kCommitsFailedMax = 3;
+// Of a node's Hello.
+constexpr int kRefusalsMax = 8;
 
 SharedMessage PrepareMessage(const std::string& root, bool dry_run, bool keep) {
   v1::ControllerMessage message;
@@ -54,7 +56,7 @@ void Fleet::Remember(const std::string& node_id, const v1::Hello& hello,
                      int64_t last_seen_unix_ms) {
   ProxyNode& node = nodes_[node_id];
   node.id = node_id;
-  node.hello = hello;
+  node.SetHello(hello);
   node.last_seen_unix_ms = last_seen_unix_ms;
   node.note = "not seen since the controller started";
 }
@@ -63,6 +65,29 @@ bool Fleet::Forget(const std::string& node_id) {
   const auto found = nodes_.find(node_id);
   if (found == nodes_.end() || found->second.connected()) return false;
   nodes_.erase(found);
+  return true;
+}
+
+bool Fleet::SetCordoned(const std::string& node_id, bool cordoned, int64_t now_ms) {
+  const auto found = nodes_.find(node_id);
+  if (found == nodes_.end()) return false;
+  ProxyNode& node = found->second;
+  node.cordoned = cordoned;
+  if (!cordoned) {
+    SendNext(node, now_ms);
+    return true;
+  }
+  if (rollout_.active()) rollout_.Leave(node_id);
+  const bool uncommitted = node.stage == Stage::kOffered || node.stage == Stage::kPrepared;
+  if (node.connected() && uncommitted) Discard(node);
+  Judge(now_ms);
+  return true;
+}
+
+bool Fleet::SetLabels(const std::string& node_id, std::map<std::string, std::string> labels) {
+  const auto found = nodes_.find(node_id);
+  if (found == nodes_.end()) return false;
+  found->second.SetLabels(std::move(labels));
   return true;
 }
 
@@ -113,7 +138,7 @@ Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const st
     node.lagging = false;
   }
   node.id = hello.node_id();
-  node.hello = hello;
+  node.SetHello(hello);
   node.peer = peer;
   node.stream = stream;
   streams_[stream] = &node;
@@ -129,8 +154,26 @@ Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const st
   node.bytes_sent = 0;
   node.note = note;
   send_(stream, WelcomeMessage(options_.report_interval_ms));
+  TakeRefusals(node, now_ms);
   CatchUp(node, now_ms);
   return {.status = absl::OkStatus(), .replaced = replaced};
+}
+
+// What a node says when it comes that it will not serve: versions under which it died.
+void Fleet::TakeRefusals(ProxyNode& node, int64_t now_ms) {
+  for (int i = 0; i < std::min(node.hello.refuses_size(), kRefusalsMax); ++i) {
+    const v1::Rejected& refused = node.hello.refuses(i);
+    const std::vector<v1::ResourceError> errors(refused.errors().begin(), refused.errors().end());
+    if (refused.root() == TargetOf(node.id).root()) {
+      node.NoteRejected(refused.root(), errors);
+    } else {
+      node.RememberRejected(refused.root(), errors);  // No news of the present.
+    }
+    // A rollout that took it there hears why the node went away.
+    if (!rollout_.root().empty() && refused.root() == rollout_.root()) {
+      rollout_.Reject(node.id, errors, now_ms);
+    }
+  }
 }
 
 void Fleet::OnDisconnect(uint64_t stream, const std::string& note, int64_t now_ms) {
@@ -161,6 +204,14 @@ void Fleet::Offer(ProxyNode& node, const v1::Version& version, const SharedResou
   node.deadline_ms = now_ms + options_.prepare_timeout_ms;
 }
 
+std::vector<v1::ResourceError> Fleet::RefuseFor(ProxyNode& node, const std::string& root,
+                                                const SharedResources& resources, bool dry_run) {
+  std::vector<v1::ResourceError> errors =
+      capabilities_.WhatIsLacking(root, resources, node.hello, node.knows_everything);
+  if (!errors.empty() && !dry_run) node.NoteRejected(root, errors);
+  return errors;
+}
+
 // What an idle node is to have next.
 void Fleet::SendNext(ProxyNode& node, int64_t now_ms) {
   if (!node.connected() || node.stage != Stage::kIdle) return;
@@ -177,8 +228,11 @@ void Fleet::CatchUp(ProxyNode& node, int64_t now_ms) {
   if (!node.connected() || target.root().empty() || node.stage != Stage::kIdle) return;
   if (node.FindRejection(target.root()) != nullptr) return;
   if (node.version.root() != target.root()) {
+    if (!node.takes_versions()) return;
     const bool of_candidate = candidate_ && &target == &candidate_->version;
-    Offer(node, target, of_candidate ? candidate_->resources : released_resources_, false, now_ms);
+    const SharedResources& resources = of_candidate ? candidate_->resources : released_resources_;
+    if (!RefuseFor(node, target.root(), resources, /*dry_run=*/false).empty()) return;
+    Offer(node, target, resources, false, now_ms);
     return;
   }
   node.lagging = false;
@@ -217,10 +271,10 @@ void Fleet::StartRollout(RolloutRequest request, int64_t now_ms) {
   rollout_ = Rollout(std::move(request), now_ms + options_.prepare_timeout_ms);
   preflight_.clear();
   for (auto& [id, node] : nodes_) {
-    if (node.connected()) rollout_.Join(id, Progress::WAITING);
+    if (node.takes_versions()) rollout_.Join(id, Progress::WAITING);
   }
   for (auto& [id, node] : nodes_) {
-    if (node.connected()) JoinRollout(node, now_ms);
+    if (node.takes_versions()) JoinRollout(node, now_ms);
   }
   Judge(now_ms);
 }
@@ -239,6 +293,12 @@ void Fleet::JoinRollout(ProxyNode& node, int64_t now_ms) {
     node.offered = request.version;
     node.dry_run = request.dry_run;
     rollout_.Advance(node.id, Progress::PREPARED);
+    return;
+  }
+  const std::vector<v1::ResourceError> lacking =
+      RefuseFor(node, rollout_.root(), request.resources, request.dry_run);
+  if (!lacking.empty()) {
+    rollout_.Reject(node.id, lacking, now_ms);
     return;
   }
   Offer(node, request.version, request.resources, request.dry_run, now_ms);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "controlplane/publish/capabilities.h"
 #include "controlplane/publish/delta_cache.h"
 #include "controlplane/publish/node.h"
 #include "controlplane/publish/node_view.h"
@@ -46,6 +47,10 @@ class Fleet {
   // A node seen in an earlier life of the controller.
   void Remember(const std::string& node_id, const v1::Hello& hello, int64_t last_seen_unix_ms);
   bool Forget(const std::string& node_id);  // False if it is connected or unknown.
+  // What operators say of a node; false if it is unknown. A cordoned node leaves a rollout that has
+  // not been released; what was committed to it stays.
+  bool SetCordoned(const std::string& node_id, bool cordoned, int64_t now_ms);
+  bool SetLabels(const std::string& node_id, std::map<std::string, std::string> labels);
 
   struct Greeting {
     absl::Status status;    // Not OK: the stream is to be closed with this.
@@ -102,6 +107,11 @@ class Fleet {
  private:
   void Offer(ProxyNode& node, const v1::Version& version, const SharedResources& resources,
              bool dry_run, int64_t now_ms);
+  // What the node refuses or lacks of a version, before it is offered: it then counts as having
+  // refused it. Empty: it may be offered.
+  std::vector<v1::ResourceError> RefuseFor(ProxyNode& node, const std::string& root,
+                                           const SharedResources& resources, bool dry_run);
+  void TakeRefusals(ProxyNode& node, int64_t now_ms);
   void JoinRollout(ProxyNode& node, int64_t now_ms);
   void SendNext(ProxyNode& node, int64_t now_ms);
   void CatchUp(ProxyNode& node, int64_t now_ms);
@@ -122,6 +132,7 @@ class Fleet {
   const FleetOptions options_;
   const Send send_;
   DeltaCache deltas_;
+  Capabilities capabilities_;
   std::map<std::string, ProxyNode> nodes_;
   std::unordered_map<uint64_t, ProxyNode*> streams_;  // Into nodes_, whose entries do not move.
   v1::Version released_;

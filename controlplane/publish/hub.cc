@@ -6,6 +6,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/status_macros.h"
+#include "controlplane/publish/labels.h"
 
 namespace sluice::publish {
 namespace {
@@ -13,10 +15,16 @@ namespace {
 constexpr std::chrono::milliseconds kTick{50};
 constexpr int64_t kStatesEveryMs = 500;
 
+absl::Status NoNode(const std::string& node_id) {
+  return absl::NotFoundError(
+      fmt::format("there is no node {}; `sluicectl get nodes` lists them", node_id));
+}
+
 }  // namespace
 
-Hub::Hub(FleetOptions options, store::VersionStore& store)
+Hub::Hub(FleetOptions options, store::VersionStore& store, const notify::Notifier* notifier)
     : store_(store),
+      notifier_(notifier),
       recorder_(store),
       fleet_(
           options, [this](const std::string& root) { return LoadRoot(root); },
@@ -28,7 +36,26 @@ Hub::Hub(FleetOptions options, store::VersionStore& store)
       fleet_.Remember(node.node_id, hello, node.last_seen_unix_ms);
     }
   }
+  RecallSettings();
   ticker_ = std::thread([this] { Ticking(); });
+}
+
+void Hub::RecallSettings() {
+  auto settings = store_.AllNodeSettings();
+  if (!settings.ok()) {
+    base::LogError("what operators said of nodes: {}", std::string(settings.status().message()));
+    return;
+  }
+  for (auto& [node_id, one] : *settings) {
+    if (!fleet_.nodes().contains(node_id)) {
+      // The controller was killed before the node's first visit was written down.
+      v1::Hello hello;
+      hello.set_node_id(node_id);
+      fleet_.Remember(node_id, hello, 0);
+    }
+    fleet_.SetCordoned(node_id, one.cordoned, base::MonotonicMillis());
+    fleet_.SetLabels(node_id, std::move(one.labels));
+  }
 }
 
 Hub::~Hub() {
@@ -106,14 +133,46 @@ void Hub::Ticking() {
 
 // A node that falls silent changes its state without a word.
 void Hub::NoticeStates(int64_t now_ms) {
-  std::vector<v1::NodeStatus::State> states;
+  bool changed = false;
   for (const auto& [id, node] : fleet_.nodes()) {
-    states.push_back(
-        StateOf(node, fleet_.TargetOf(id), now_ms, fleet_.options().report_interval_ms));
+    const v1::NodeStatus::State state =
+        StateOf(node, fleet_.TargetOf(id), now_ms, fleet_.options().report_interval_ms);
+    const auto [seen, added] = states_.try_emplace(id, SeenState{.state = state});
+    changed |= added;
+    if (seen->second.state == state) continue;
+    seen->second.state = state;
+    changed = true;
+    NotifyState(node, now_ms, &seen->second);
   }
-  if (states == states_) return;
-  states_ = std::move(states);
-  Changed();
+  if (states_.size() != fleet_.nodes().size()) {
+    std::erase_if(states_, [this](const auto& one) { return !fleet_.nodes().contains(one.first); });
+    changed = true;
+  }
+  if (changed) Changed();
+}
+
+// Coming and going is told where it happens.
+void Hub::NotifyState(const ProxyNode& node, int64_t now_ms, SeenState* seen) const {
+  const bool silent = seen->state == v1::NodeStatus::UNREACHABLE && node.connected();
+  if (silent || seen->state == v1::NodeStatus::REJECTED) {
+    seen->complained = true;
+    Notify(node, silent ? "unreachable" : "rejected",
+           StatusOf(node, fleet_.TargetOf(node.id), now_ms, fleet_.options().report_interval_ms)
+               .reason());
+  } else if (seen->complained && seen->state == v1::NodeStatus::SYNCED) {
+    seen->complained = false;
+    Notify(node, "recovered", "");
+  }
+}
+
+void Hub::Notify(const ProxyNode& node, std::string_view action, std::string message) const {
+  if (notifier_ == nullptr) return;
+  notifier_->Publish({.kind = notify::EventKind::kNode,
+                      .action = std::string(action),
+                      .version = node.version,
+                      .node_id = node.id,
+                      .author = "",
+                      .message = std::move(message)});
 }
 
 void Hub::CloseSilent(int64_t now_ms) {
@@ -168,6 +227,7 @@ void Hub::OnHello(uint64_t stream, const v1::Hello& hello, const std::string& pe
   base::LogInfo("node {} connected from {}, version {}", hello.node_id(), peer,
                 hello.current().revision());
   recorder_.See(hello.node_id(), hello.SerializeAsString(), base::UnixMillis());
+  Notify(fleet_.nodes().at(hello.node_id()), "connected", "from " + peer);
   CloseStream(greeting.replaced,
               absl::AlreadyExistsError(
                   fmt::format("a newer connection from {} is node {}", peer, hello.node_id())));
@@ -212,8 +272,9 @@ void Hub::OnClosed(uint64_t stream, const std::string& note) {
   answered_.notify_all();
   if (const ProxyNode* node = fleet_.FindStream(stream); node != nullptr) {
     base::LogInfo("node {} disconnected: {}", node->id, note);
+    if (serving_) Notify(*node, "disconnected", note);  // Else it is our own end, not its.
     // Before anybody can see that it has gone, and have it forgotten.
-    recorder_.See(node->id, node->hello.SerializeAsString(), base::UnixMillis());
+    recorder_.See(node->id, node->HelloAsSaid().SerializeAsString(), base::UnixMillis());
   }
   fleet_.OnDisconnect(stream, note, base::MonotonicMillis());
   Changed();
@@ -411,6 +472,7 @@ bool Hub::ExpelNode(const std::string& node_id, const absl::Status& reason) {
         open->second.outbox->Cut(reason);
         streams_.erase(open);
       }
+      Notify(found->second, "disconnected", "removed");
       fleet_.OnDisconnect(stream, "removed", base::MonotonicMillis());
     }
     fleet_.Forget(node_id);
@@ -420,14 +482,55 @@ bool Hub::ExpelNode(const std::string& node_id, const absl::Status& reason) {
   return true;
 }
 
+absl::Status Hub::SetCordoned(const std::string& node_id, bool cordoned) {
+  const std::lock_guard settings(settings_mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!fleet_.nodes().contains(node_id)) return NoNode(node_id);
+  }
+  RETURN_IF_ERROR(store_.SetCordoned(node_id, cordoned, base::UnixMillis()));
+  {
+    const std::lock_guard lock(mutex_);
+    if (fleet_.SetCordoned(node_id, cordoned, base::MonotonicMillis())) {
+      Changed();
+      return absl::OkStatus();
+    }
+  }
+  return ForgetSettings(node_id);
+}
+
+absl::Status Hub::ChangeNodeLabels(const std::string& node_id, std::string_view words) {
+  const std::lock_guard settings(settings_mutex_);
+  store::NodeLabels labels;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto node = fleet_.nodes().find(node_id);
+    if (node == fleet_.nodes().end()) return NoNode(node_id);
+    labels = node->second.labels_set;
+  }
+  RETURN_IF_ERROR(ChangeLabels(words, &labels));
+  RETURN_IF_ERROR(store_.SetNodeLabels(node_id, labels));
+  {
+    const std::lock_guard lock(mutex_);
+    if (fleet_.SetLabels(node_id, std::move(labels))) {
+      Changed();
+      return absl::OkStatus();
+    }
+  }
+  return ForgetSettings(node_id);
+}
+
+// It was removed while something was stored of it, which must not outlive it.
+absl::Status Hub::ForgetSettings(const std::string& node_id) {
+  RETURN_IF_ERROR(store_.ForgetNode(node_id));
+  return NoNode(node_id);
+}
+
 absl::StatusOr<std::string> Hub::Command(const std::string& node_id, v1::Command command,
                                          std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const auto node = fleet_.nodes().find(node_id);
-  if (node == fleet_.nodes().end()) {
-    return absl::NotFoundError(
-        fmt::format("there is no node {}; `sluicectl get nodes` lists them", node_id));
-  }
+  if (node == fleet_.nodes().end()) return NoNode(node_id);
   const uint64_t stream = node->second.stream;
   const auto found = streams_.find(stream);
   if (found == streams_.end()) {

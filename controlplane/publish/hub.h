@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "controlplane/notify/notifier.h"
 #include "controlplane/publish/fleet.h"
 #include "controlplane/publish/node_recorder.h"
 #include "controlplane/store/version_store.h"
@@ -54,7 +55,8 @@ class Hub {
   // A stream that has not said Hello by then is closed.
   static constexpr int64_t kHelloTimeoutMs = 10'000;
 
-  Hub(FleetOptions options, store::VersionStore& store);
+  // Both must outlive it. `notifier` may be null.
+  Hub(FleetOptions options, store::VersionStore& store, const notify::Notifier* notifier = nullptr);
   ~Hub();
 
   // --- Streams.
@@ -115,6 +117,10 @@ class Hub {
   bool ForgetNode(const std::string& node_id);
   // The same for a node that may be connected: its stream ends at once, with `reason`.
   bool ExpelNode(const std::string& node_id, const absl::Status& reason);
+  // What operators say of a node: on disk before it takes effect, so that it outlives both sides.
+  // `words` as in ChangeLabels. kNotFound for a node that is not known.
+  absl::Status SetCordoned(const std::string& node_id, bool cordoned);
+  absl::Status ChangeNodeLabels(const std::string& node_id, std::string_view words);
   // Asks a node and waits for its answer.
   absl::StatusOr<std::string> Command(const std::string& node_id, v1::Command command,
                                       std::chrono::milliseconds timeout);
@@ -132,16 +138,24 @@ class Hub {
     int64_t opened_ms = 0;
     bool greeted = false;
   };
+  struct SeenState {
+    v1::NodeStatus::State state = v1::NodeStatus::UNREACHABLE;
+    bool complained = false;  // Somebody was told that it is not well.
+  };
   struct Pending {
     bool done = false;
     v1::CommandResult result;
   };
 
   SharedResources LoadRoot(const std::string& root) const;
+  void RecallSettings();
+  absl::Status ForgetSettings(const std::string& node_id);
   void SendTo(uint64_t stream, SharedMessage message);
   void Ticking();
   void CloseSilent(int64_t now_ms);
   void NoticeStates(int64_t now_ms);
+  void NotifyState(const ProxyNode& node, int64_t now_ms, SeenState* seen) const;
+  void Notify(const ProxyNode& node, std::string_view action, std::string message) const;
   void OnHello(uint64_t stream, const v1::Hello& hello, const std::string& peer);
   void OnCommandResult(const v1::CommandResult& result);
   void LogRejection(uint64_t stream, const v1::Rejected& rejected) const;
@@ -150,8 +164,10 @@ class Hub {
   void CloseStream(uint64_t stream, const absl::Status& reason);
 
   store::VersionStore& store_;
+  const notify::Notifier* const notifier_;
   NodeRecorder recorder_;
-  mutable std::mutex mutex_;  // Guards everything below.
+  std::mutex settings_mutex_;  // Orders what is read, stored and set of a node; before mutex_.
+  mutable std::mutex mutex_;   // Guards everything below.
   // A thousand nodes say something every two milliseconds: who waits is woken only for what it
   // waits for.
   mutable std::condition_variable changed_;          // generation_.
@@ -162,7 +178,7 @@ class Hub {
   std::unordered_map<uint64_t, Stream> streams_;
   Fleet fleet_;
   std::unordered_map<uint64_t, std::shared_ptr<Pending>> commands_;
-  std::vector<v1::NodeStatus::State> states_;  // As last looked at, in the order of nodes.
+  std::unordered_map<std::string, SeenState> states_;  // As last looked at.
   HubCounters counters_;
   int64_t rollout_started_ms_ = 0;  // 0: its end has been noted.
   uint64_t next_stream_ = 1, next_command_ = 1;

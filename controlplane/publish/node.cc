@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "controlplane/publish/capabilities.h"
+
 namespace sluice::publish {
 namespace {
 
@@ -24,6 +26,29 @@ bool IsName(const std::string& text, size_t bytes_max) {
 
 }  // namespace
 
+void ProxyNode::SetHello(const v1::Hello& said) {
+  hello = said;
+  knows_everything = KnowsEverything(said);
+  labels_claimed = {said.labels().begin(), said.labels().end()};
+  SetLabels(std::move(labels_set));
+}
+
+v1::Hello ProxyNode::HelloAsSaid() const {
+  v1::Hello said = hello;
+  said.mutable_labels()->clear();
+  said.mutable_labels()->insert(labels_claimed.begin(), labels_claimed.end());
+  return said;
+}
+
+void ProxyNode::SetLabels(std::map<std::string, std::string> labels) {
+  labels_set = std::move(labels);
+  auto& effective = *hello.mutable_labels();
+  effective.clear();
+  for (const auto* one : {&labels_claimed, &labels_set}) {
+    for (const auto& [key, value] : *one) effective[key] = value;
+  }
+}
+
 const ProxyNode::Rejection* ProxyNode::FindRejection(const std::string& root) const {
   for (const Rejection& rejection : rejections) {
     if (rejection.root == root) return &rejection;
@@ -31,10 +56,15 @@ const ProxyNode::Rejection* ProxyNode::FindRejection(const std::string& root) co
   return nullptr;
 }
 
-void ProxyNode::NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why) {
+void ProxyNode::RememberRejected(const std::string& root,
+                                 const std::vector<v1::ResourceError>& why) {
   ForgetRejected(root);
   rejections.push_back({root, why});
   if (rejections.size() > kRejectionsMax) rejections.pop_front();
+}
+
+void ProxyNode::NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why) {
+  RememberRejected(root, why);
   errors = why;
   errors_root = root;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,12 @@ struct ProxyNode {
   static constexpr size_t kBootsMax = 8;
 
   std::string id;
-  v1::Hello hello;
+  v1::Hello hello;                // With the labels that count: operators' win over the node's own.
+  bool knows_everything = false;  // By its Hello; see capabilities.h.
+  // What operators said of it.
+  bool cordoned = false;  // It is offered nothing and keeps what it has.
+  std::map<std::string, std::string> labels_set;
+  std::map<std::string, std::string> labels_claimed;  // What it says of itself.
   std::string peer;
   uint64_t stream = 0;       // 0: not connected.
   int64_t last_seen_ms = 0;  // Times are monotonic; unix_ms says so in its name.
@@ -65,8 +71,16 @@ struct ProxyNode {
   std::deque<std::string> replaced_boots;
 
   bool connected() const { return stream != 0; }
+  // Whether versions are meant for it at all; who asks this decides who takes part in a rollout.
+  bool takes_versions() const { return connected() && !cordoned; }
+  void SetHello(const v1::Hello& said);
+  // As it said it, without what operators set.
+  v1::Hello HelloAsSaid() const;
+  void SetLabels(std::map<std::string, std::string> labels);
   const Rejection* FindRejection(const std::string& root) const;
   void NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why);
+  // The same, but its errors are not what people are shown.
+  void RememberRejected(const std::string& root, const std::vector<v1::ResourceError>& why);
   void ForgetRejected(const std::string& root);
 };
 

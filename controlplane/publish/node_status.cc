@@ -29,6 +29,9 @@ std::string ReasonOf(const ProxyNode& node, v1::NodeStatus::State state, int64_t
       return "asked to drain";
     case v1::NodeStatus::REJECTED:
       return node.errors.empty() ? "it refused the version" : node.errors.front().message();
+    case v1::NodeStatus::CORDONED:
+      return fmt::format("cordoned: it keeps version {} until it is uncordoned",
+                         node.version.revision());
     case v1::NodeStatus::LAGGING:
       return node.stage == Stage::kCommitted ? "it was not effective in time"
                                              : "it did not prepare in time";
@@ -50,6 +53,7 @@ v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& target, 
   if (target.root().empty() || node.version.root() == target.root()) {
     return v1::NodeStatus::SYNCED;
   }
+  if (node.cordoned) return v1::NodeStatus::CORDONED;
   if (node.FindRejection(target.root()) != nullptr) return v1::NodeStatus::REJECTED;
   return node.lagging ? v1::NodeStatus::LAGGING : v1::NodeStatus::UPDATING;
 }
@@ -62,6 +66,8 @@ v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& target, int64_
   status.set_since_unix_ms(static_cast<uint64_t>(node.version_since_unix_ms));
   status.set_last_seen_unix_ms(static_cast<uint64_t>(node.last_seen_unix_ms));
   *status.mutable_hello() = node.hello;
+  status.set_cordoned(node.cordoned);
+  for (const auto& [key, value] : node.labels_set) (*status.mutable_labels_set())[key] = value;
   status.set_peer_address(node.peer);
   status.set_snapshot_bytes_sent(node.bytes_sent);
   FillLoad(node, &status);
@@ -81,6 +87,7 @@ NodeView ViewOf(const ProxyNode& node, const std::string& root, const std::strin
   view.connected =
       node.connected() && now_ms - node.last_seen_ms <= kReportsMissed * report_interval_ms;
   view.leaving = node.report_ms != 0 ? node.report.draining() : node.hello.draining();
+  view.cordoned = node.cordoned;
   view.boot_id = node.hello.boot_id();
   view.root = node.version.root();
   view.reported_root = node.report.current().root();

@@ -13,6 +13,7 @@ struct NodeView {
   std::string order;       // The value of the label that orders the waves.
   bool connected = false;  // Has a stream, and has reported lately.
   bool leaving = false;    // It drains, or did when it was seen last.
+  bool cordoned = false;   // It keeps what it has, whatever is released.
   std::string boot_id;
   std::string root;                           // What it serves, as it last said.
   std::string reported_root;                  // What its counters are of: as its last report said.

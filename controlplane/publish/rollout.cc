@@ -18,6 +18,13 @@ void Rollout::Join(const std::string& node_id, Stage stage) {
   SetStage(participant->second, stage);
 }
 
+void Rollout::Leave(const std::string& node_id) {
+  const auto found = participants_.find(node_id);
+  if (found == participants_.end()) return;
+  --counts_[static_cast<size_t>(found->second.stage)];
+  participants_.erase(found);
+}
+
 void Rollout::Advance(const std::string& node_id, Stage stage) {
   const auto found = participants_.find(node_id);
   if (found == participants_.end()) return;

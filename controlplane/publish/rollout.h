@@ -56,6 +56,8 @@ class Rollout {
   }
 
   void Join(const std::string& node_id, Stage stage);
+  // It takes no part any more.
+  void Leave(const std::string& node_id);
   // Of a node that takes part and has not been refused or done; others are ignored.
   void Advance(const std::string& node_id, Stage stage);
   void Reject(const std::string& node_id, const std::vector<v1::ResourceError>& errors,

@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,6 +32,8 @@ class TestNode {
     bool reads = true;
     std::function<std::string(const v1::Prepare&)> refuse;  // Not empty: why it rejects.
     std::optional<v1::PreflightReport> preflight;           // What it finds; none: it cannot.
+    std::vector<std::string> features = {};                 // None: of before they were declared.
+    std::map<std::string, std::string> labels = {};
   };
 
   TestNode(const std::shared_ptr<grpc::Channel>& channel, Options options)
@@ -41,6 +44,12 @@ class TestNode {
     hello.mutable_hello()->set_node_id(options_.id);
     hello.mutable_hello()->set_boot_id(options_.boot);
     hello.mutable_hello()->set_protocol_version(1);
+    for (const std::string& feature : options_.features) {
+      hello.mutable_hello()->add_features(feature);
+    }
+    for (const auto& [key, value] : options_.labels) {
+      (*hello.mutable_hello()->mutable_labels())[key] = value;
+    }
     *hello.mutable_hello()->mutable_current() = options_.current;
     if (options_.preflight) hello.mutable_hello()->add_features("preflight");
     Send(hello);

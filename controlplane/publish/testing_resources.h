@@ -29,6 +29,16 @@ inline std::string LongWord(const std::string& word) {
   return std::string(kLongWordBytes, 'x') + word;
 }
 
+// With one more cluster, "slow", that needs the feature slow_start.
+inline SharedResources WithSlowStart(snapshot::Resources resources) {
+  v1::Cluster cluster;
+  cluster.set_name("slow");
+  cluster.set_slow_start_ms(1000);
+  resources.push_back(snapshot::MakeResource(v1::RESOURCE_KIND_CLUSTER, cluster.name(), cluster));
+  (void)snapshot::SortAndCheck(&resources).ok();
+  return std::make_shared<const snapshot::Resources>(std::move(resources));
+}
+
 inline v1::Version VersionOf(uint64_t revision, const snapshot::Resources& resources) {
   v1::Version version;
   version.set_epoch(1);

@@ -18,7 +18,9 @@ size_t ReachOf(std::string_view text, size_t nodes) {
 std::vector<v1::RolloutWave> PlanWaves(const v1::RolloutStrategy& strategy,
                                        const std::vector<publish::NodeView>& nodes) {
   std::vector<const publish::NodeView*> order;
-  for (const publish::NodeView& node : nodes) order.push_back(&node);
+  for (const publish::NodeView& node : nodes) {
+    if (!node.cordoned) order.push_back(&node);
+  }
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return std::forward_as_tuple(!a->connected, a->order.empty(), a->order, a->id) <
            std::forward_as_tuple(!b->connected, b->order.empty(), b->order, b->id);

@@ -14,9 +14,9 @@ namespace sluice::rollout {
 // wave (yaml/wave.h). At least one, at most all; percentages are rounded up.
 size_t ReachOf(std::string_view wave, size_t nodes);
 
-// The waves with their nodes. All that are known are divided, those connected now before the
-// others: a fleet that is away is no reason to release to whoever comes back first. Waves that
-// would add nobody are left out; there is always a last one.
+// The waves with their nodes. All that are known and not cordoned are divided, those connected now
+// before the others: a fleet that is away is no reason to release to whoever comes back first.
+// Waves that would add nobody are left out; there is always a last one.
 std::vector<v1::RolloutWave> PlanWaves(const v1::RolloutStrategy& strategy,
                                        const std::vector<publish::NodeView>& nodes);
 

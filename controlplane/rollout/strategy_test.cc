@@ -57,6 +57,16 @@ TEST(StrategyTest, WhoIsAwayCountsAndComesLast) {
   EXPECT_EQ(waves[2].size(), 4u);
 }
 
+TEST(StrategyTest, WhoIsCordonedHasNoPlace) {
+  auto nodes = Nodes(4);
+  nodes[0].cordoned = true;
+  const auto waves = PlanWaves(Of({"1"}), nodes);
+  ASSERT_EQ(waves.size(), 2u);
+  EXPECT_EQ(waves[0].node_ids(0), "n001");
+  EXPECT_EQ(waves[1].node_ids_size(), 2);
+  EXPECT_EQ(waves[1].size(), 3u);
+}
+
 TEST(StrategyTest, ALabelOrdersAndThoseWithoutItComeLast) {
   auto nodes = Nodes(4);
   nodes[3].order = "a-canary";

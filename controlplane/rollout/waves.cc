@@ -44,7 +44,7 @@ void FillBaseline(const NodeView& node, const std::string& stable_root,
     *baseline->mutable_before() = publish::FiguresOf(node.lately);
     for (const std::string& name : node.broken_upstreams) baseline->add_broken_upstreams(name);
   }
-  baseline->set_left_behind(!node.connected || node.leaving);
+  baseline->set_left_behind(!node.connected || node.leaving || node.cordoned);
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ void Waves::BeginWave(const std::vector<NodeView>& nodes, Now now) {
     }
     wave.clear_node_ids();
     for (const NodeView& node : nodes) {
-      if (!earlier.contains(node.id)) wave.add_node_ids(node.id);
+      if (!node.cordoned && !earlier.contains(node.id)) wave.add_node_ids(node.id);
     }
     wave.set_size(static_cast<uint32_t>(earlier.size()) +
                   static_cast<uint32_t>(wave.node_ids_size()));
@@ -204,13 +204,13 @@ Waves::Decision Waves::Look(const std::vector<NodeView>& nodes, Now now) {
   return decision;
 }
 
-// Refusals fail the wave at once; who drains or was removed is not counted on any more. True: it is
-// over.
+// Refusals fail the wave at once; who drains, was removed, or is kept from the version by an
+// operator is not counted on any more. True: it is over.
 bool Waves::NoticeLosses(const Views& views, Now now, Decision* decision) {
   for (v1::NodeBaseline* baseline : Changed()) {
     const auto found = views.find(baseline->node_id());
     const bool gone = found == views.end() || (!found->second->connected && found->second->leaving);
-    if (gone) {
+    if (gone || (found->second->cordoned && found->second->root != record_.version().root())) {
       baseline->set_left_behind(true);
       decision->changed = true;
     } else if (found->second->refused) {

@@ -7,6 +7,9 @@
 //   version when the rollout is complete;
 // - who is not connected when its wave begins, drains, or is removed is left behind: nobody waits
 //   for it, and it gets the version when it is back;
+// - who is cordoned has no place in a wave; who is cordoned before it has the version is left
+// behind
+//   likewise, who has it already is judged like the others and keeps it, even if it is taken back;
 // - who is connected and not effective in time, or refuses the version, fails the wave;
 // - who falls silent for as long as a wave may take to be effective is left behind too, but when
 //   those are more than a tenth of the nodes with the version, that fails the wave: a lost canary

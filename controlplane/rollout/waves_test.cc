@@ -315,6 +315,37 @@ TEST_F(WavesTest, ARemovedNodeIsNotWaitedFor) {
   EXPECT_THAT(waves_->record().reason(), HasSubstr("no node that has the version is left"));
 }
 
+TEST_F(WavesTest, WhoIsCordonedHasNoPlaceInAnyWave) {
+  Node(1).cordoned = true;
+  Begin();
+  EXPECT_THAT(waves_->reach(), ElementsAre("n2"));
+  while (Serve(100'000).order == Order::kWiden) Obey();
+  EXPECT_EQ(state(), Rollout::COMPLETED);
+  EXPECT_THAT(waves_->reach(), ElementsAre("n2", "n3", "n4", "n5"));
+}
+
+TEST_F(WavesTest, WhoIsCordonedBeforeItHasTheVersionIsNotWaitedFor) {
+  Begin();
+  EXPECT_EQ(Serve(100'000).order, Order::kWiden);
+  Obey();
+  Node(2).root = "old";
+  Node(2).cordoned = true;
+  EXPECT_EQ(Serve(100'000).order, Order::kWiden);
+  // Also who is cordoned before its wave begins.
+  Node(4).cordoned = true;
+  Obey();
+  Node(2).root = Node(4).root = "old";
+  EXPECT_EQ(Serve(100'000).order, Order::kComplete);
+}
+
+TEST_F(WavesTest, WhoIsCordonedWithTheVersionIsJudgedAllTheSame) {
+  Begin();
+  Serve(2000);
+  Node(1).cordoned = true;
+  bad_ = true;
+  EXPECT_EQ(Serve(100'000).order, Order::kTakeBack);
+}
+
 TEST_F(WavesTest, AnUpstreamThatBreaksTakesItBack) {
   Begin();
   Serve(2000);

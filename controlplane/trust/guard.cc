@@ -43,6 +43,10 @@ std::string Caller::Author(const std::string& claimed) const {
   return claimed.empty() ? "unknown" : claimed;
 }
 
+std::string Caller::RoleText() const {
+  return kind == Kind::kOperator ? std::string(NameOf(role)) : "";
+}
+
 std::string_view NameOf(Refusal refusal) {
   switch (refusal) {
     case Refusal::kNoCredential:

@@ -32,6 +32,8 @@ struct Caller {
 
   // What versions and audit rows name: proven, or where nothing is proven what it says itself.
   std::string Author(const std::string& claimed) const;
+  // Of an operator, for the audit log; empty where nobody asked who calls.
+  std::string RoleText() const;
 };
 
 enum class Refusal : uint8_t { kNoCredential, kBadCredential, kRole, kRevoked, kTooManyFailures };

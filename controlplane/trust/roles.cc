@@ -25,9 +25,13 @@ const std::vector<Rule>& Rules() {
       {"AdminService/NodeAction:DRAIN", Access::kOperator},
       {"AdminService/NodeAction:UNDRAIN", Access::kOperator},
       {"AdminService/NodeAction:LOG_LEVEL", Access::kOperator},
+      {"AdminService/NodeAction:CORDON", Access::kOperator},
+      {"AdminService/NodeAction:UNCORDON", Access::kOperator},
+      {"AdminService/NodeAction:LABEL", Access::kOperator},
 
       {"AdminService/NodeAction:REMOVE", Access::kAdmin},
       {"AdminService/ListAudit", Access::kAdmin},
+      {"BackupService/Backup", Access::kAdmin},
       {"TokenService/CreateToken", Access::kAdmin},
       {"TokenService/ListTokens", Access::kAdmin},
       {"TokenService/RevokeToken", Access::kAdmin},

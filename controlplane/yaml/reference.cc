@@ -99,7 +99,9 @@ void Collect(const Block& block, std::vector<const Block*>* all) {
   }
 }
 
-std::string Section(const Block& block) {
+}  // namespace
+
+std::string BlockReference(const Block& block) {
   std::string text = fmt::format("\n## {}\n\n{}\n", block.title, block.doc);
   if (!block.exactly_one_of.empty()) {
     std::string keys;
@@ -123,13 +125,11 @@ std::string Section(const Block& block) {
   return text;
 }
 
-}  // namespace
-
 std::string ConfigurationReference() {
   std::string text(kIntroduction);
   std::vector<const Block*> blocks;
   Collect(kDocumentBlock, &blocks);
-  for (const Block* block : blocks) text += Section(*block);
+  for (const Block* block : blocks) text += BlockReference(*block);
   return text;
 }
 

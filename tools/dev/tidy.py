@@ -15,8 +15,9 @@ from collections import defaultdict
 
 PLANES = ("dataplane", "controlplane")
 LAYERED = ("common", *PLANES)
-# What sluicectl has of the controller to validate and explain without one: reading and building.
-OFFLINE = {("controlplane", folder) for folder in ("source", "yaml", "build")}
+# What sluicectl has of the controller to validate, explain and restore without one: reading,
+# building, and the store.
+OFFLINE = {("controlplane", folder) for folder in ("source", "yaml", "build", "store")}
 LINES_MAX = 600
 SOURCES = (".cc", ".h")
 TEXTS = (".cc", ".h", ".proto", ".py", ".sh", ".cmake", ".txt", ".yaml", ".yml", ".service", "")

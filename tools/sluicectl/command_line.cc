@@ -89,6 +89,10 @@ void AddTo(CLI::App* app, const Command& command) {
   for (const Positional& positional : command.positionals) {
     CLI::Option* option = AddTarget(app, positional.name, positional.help, positional.target);
     option->type_name("");
+    // A list takes all the words that are left.
+    if (std::holds_alternative<std::vector<std::string>*>(positional.target)) {
+      option->allow_extra_args();
+    }
     if (!positional.choices.empty()) option->check(OneOf(positional.choices));
     if (positional.required) option->required();
   }

@@ -15,6 +15,7 @@
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "sluice/v1/admin_service.grpc.pb.h"
+#include "sluice/v1/backup.grpc.pb.h"
 #include "sluice/v1/token_service.grpc.pb.h"
 
 namespace sluice::sluicectl {
@@ -342,6 +343,21 @@ absl::StatusOr<v1::RevokeTokenResponse> ControllerClient::RevokeToken(
     const v1::RevokeTokenRequest& request) {
   return connection_->CallOf(connection_->tokens.get(), &v1::TokenService::Stub::RevokeToken,
                              request);
+}
+
+absl::Status ControllerClient::Backup(
+    const v1::BackupRequest& request,
+    const std::function<absl::Status(std::string_view piece)>& take) {
+  const auto stub = v1::BackupService::NewStub(connection_->channel);
+  grpc::ClientContext context;
+  connection_->Authorize(&context);
+  const auto reader = stub->Backup(&context, request);
+  v1::BackupChunk chunk;
+  absl::Status taken;
+  while (taken.ok() && reader->Read(&chunk)) taken = take(chunk.data());
+  if (!taken.ok()) context.TryCancel();
+  const grpc::Status status = reader->Finish();
+  return taken.ok() ? connection_->ToStatus(status) : taken;
 }
 
 absl::Status ControllerClient::Apply(const v1::ApplyRequest& request, Timeout timeout,

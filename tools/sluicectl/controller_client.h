@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "sluice/v1/admin_service.pb.h"
+#include "sluice/v1/backup.pb.h"
 #include "sluice/v1/token_service.pb.h"
 #include "tools/sluicectl/options.h"
 
@@ -47,6 +48,10 @@ class ControllerClient {
 
   absl::StatusOr<v1::Rollout> GetRollout(const v1::GetRolloutRequest& request);
   absl::StatusOr<v1::Rollout> ActOnRollout(const v1::RolloutActionRequest& request);
+
+  // Every piece in order; an error from `take` ends the call.
+  absl::Status Backup(const v1::BackupRequest& request,
+                      const std::function<absl::Status(std::string_view piece)>& take);
 
   using Timeout = std::optional<std::chrono::milliseconds>;
   // The controller ends these by itself within `timeout`; a silent one is given up a little later.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -78,7 +79,14 @@ Text NodeText(const v1::NodeStatus& node, int64_t now) {
       &text, "Version:",
       fmt::format("{} (root {})", node.version().revision(), ShortRoot(node.version().root())));
   AddField(&text, "Address:", node.peer_address());
-  AddField(&text, "Labels:", LabelsText(node.hello()));
+  AddField(&text,
+           "Labels:", LabelsText({node.hello().labels().begin(), node.hello().labels().end()}));
+  if (!node.labels_set().empty()) {
+    const std::map<std::string, std::string> set(node.labels_set().begin(),
+                                                 node.labels_set().end());
+    AddField(&text, "Set by hand:", LabelsText(set));
+  }
+  AddField(&text, "Cordoned:", node.cordoned() ? "yes: it is offered nothing" : "no");
   AddField(&text, "Build:", node.hello().build_version());
   AddField(&text, "Bind host:", node.hello().bind_host());
   AddField(&text, "Features:", fmt::format("{}", fmt::join(node.hello().features(), ",")));

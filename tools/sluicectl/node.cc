@@ -13,6 +13,7 @@ namespace {
 struct Options {
   std::string node_id;
   std::string argument;
+  std::vector<std::string> labels;
 };
 
 // A dump is JSON whatever the format: a table has no shape for it.
@@ -60,6 +61,24 @@ Command Action(const std::string& name, const std::string& summary,
   return command;
 }
 
+Command Label() {
+  auto options = std::make_shared<Options>();
+  Command command;
+  command.name = "label";
+  command.summary = "Set labels of a node, or give its own back";
+  command.details =
+      "KEY=VALUE sets a label, which wins over what the node says of itself (--label) and over its "
+      "join token's; KEY- takes it away again. The controller keeps them, also while the node is "
+      "away.";
+  command.positionals = {{"ID", "The node, as 'get nodes' names it", &options->node_id},
+                         {"LABEL", "KEY=VALUE or KEY-, as many as wanted", &options->labels}};
+  command.run = [options](Session& session) {
+    options->argument = fmt::format("{}", fmt::join(options->labels, ","));
+    return Run(v1::NodeActionRequest::LABEL, *options, session);
+  };
+  return command;
+}
+
 Positional None() { return {"", "", static_cast<std::string*>(nullptr)}; }
 
 }  // namespace
@@ -67,12 +86,18 @@ Positional None() { return {"", "", static_cast<std::string*>(nullptr)}; }
 Command NodeCommand() {
   Command command;
   command.name = "node";
-  command.summary = "Drain, undrain, remove, or look into one proxy";
+  command.summary = "Drain, cordon, label, remove, or look into one proxy";
   command.children = {
       Action("drain", "Stop taking new connections on a node and let the present ones finish",
              v1::NodeActionRequest::DRAIN, None()),
       Action("undrain", "Let a drained node take connections again", v1::NodeActionRequest::UNDRAIN,
              None()),
+      Action("cordon",
+             "Keep a node on the version it has: offer it nothing, leave it out of rollouts",
+             v1::NodeActionRequest::CORDON, None()),
+      Action("uncordon", "Let a cordoned node have the current version, and those that follow",
+             v1::NodeActionRequest::UNCORDON, None()),
+      Label(),
       Action(
           "remove",
           "Revoke an enrolled node's certificate and end its stream, or forget one that has gone",

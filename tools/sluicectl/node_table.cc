@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <map>
 
 #include "tools/sluicectl/format.h"
 
@@ -20,10 +19,13 @@ std::string UnhealthyCount(const v1::Report& report) {
 void AddNode(Table* table, const v1::NodeStatus& node, int64_t now_unix_ms) {
   const v1::Report& report = node.report();
   const bool reported = node.has_report();
+  // Cordoned is a state of its own only where it holds a node back.
+  const bool also_cordoned = node.cordoned() && node.state() != v1::NodeStatus::CORDONED;
+  const std::string state = StateName(node.state()) + (also_cordoned ? ",cordoned" : "");
   const auto if_reported = [reported](std::string text) { return reported ? text : std::string(); };
   table->AddRow({
       node.node_id(),
-      {StateName(node.state()), StateStyle(node.state())},
+      {state, StateStyle(node.state())},
       node.version().revision() == 0 ? "" : fmt::format("{}", node.version().revision()),
       FormatAgeSince(node.since_unix_ms(), now_unix_ms),
       if_reported(fmt::format("{}", report.downstream_connections())),
@@ -32,7 +34,7 @@ void AddNode(Table* table, const v1::NodeStatus& node, int64_t now_unix_ms) {
        node.error_ratio() > 0.01 ? Style::kRed : Style::kPlain},
       if_reported(FormatLatency(node.p99_ms())),
       if_reported(FormatAge(static_cast<int64_t>(report.uptime_seconds()))),
-      LabelsText(node.hello()),
+      LabelsText({node.hello().labels().begin(), node.hello().labels().end()}),
       node.peer_address(),
       node.hello().build_version(),
       ShortRoot(node.version().root()),
@@ -61,16 +63,16 @@ Style StateStyle(v1::NodeStatus::State state) {
       return Style::kRed;
     case v1::NodeStatus::LAGGING:
     case v1::NodeStatus::DRAINING:
+    case v1::NodeStatus::CORDONED:
       return Style::kYellow;
     default:
       return Style::kPlain;
   }
 }
 
-std::string LabelsText(const v1::Hello& hello) {
-  const std::map<std::string, std::string> sorted(hello.labels().begin(), hello.labels().end());
+std::string LabelsText(const std::map<std::string, std::string>& labels) {
   std::string text;
-  for (const auto& [key, value] : sorted) {
+  for (const auto& [key, value] : labels) {
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", key, value);
   }
   return text;

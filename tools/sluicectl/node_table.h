@@ -1,6 +1,9 @@
 // Nodes of the fleet as a table.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "sluice/v1/admin_service.pb.h"
 #include "tools/sluicectl/table.h"
 
@@ -12,6 +15,6 @@ Style StateStyle(v1::NodeStatus::State state);
 Text NodesText(const v1::FleetStatus& status, int64_t now_unix_ms, bool wide);
 
 // "a=b,c=d", sorted.
-std::string LabelsText(const v1::Hello& hello);
+std::string LabelsText(const std::map<std::string, std::string>& labels);
 
 }  // namespace sluice::sluicectl

@@ -12,9 +12,10 @@ Command RootCommand(GlobalOptions* options) {
   root.flags = GlobalFlags(options);
   // In the order of --help: the way a change takes, then looking, then the rest.
   root.children = {
-      ValidateCommand(), DiffCommand(),     ApplyCommand(),   RolloutCommand(),    StatusCommand(),
-      GetCommand(),      DescribeCommand(), HistoryCommand(), RollbackCommand(),   ExplainCommand(),
-      NodeCommand(),     TokenCommand(),    AuditCommand(),   CompletionCommand(), VersionCommand(),
+      ValidateCommand(),   DiffCommand(),     ApplyCommand(),   RolloutCommand(),  StatusCommand(),
+      GetCommand(),        DescribeCommand(), HistoryCommand(), RollbackCommand(), ExplainCommand(),
+      NodeCommand(),       TokenCommand(),    AuditCommand(),   BackupCommand(),   RestoreCommand(),
+      CompletionCommand(), VersionCommand(),
   };
   return root;
 }

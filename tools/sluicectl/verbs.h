@@ -8,6 +8,7 @@ namespace sluice::sluicectl {
 
 Command ApplyCommand();
 Command AuditCommand();
+Command BackupCommand();
 Command CompletionCommand();
 Command DescribeCommand();
 Command DiffCommand();
@@ -15,6 +16,7 @@ Command ExplainCommand();
 Command GetCommand();
 Command HistoryCommand();
 Command NodeCommand();
+Command RestoreCommand();
 Command RollbackCommand();
 Command RolloutCommand();
 Command StatusCommand();

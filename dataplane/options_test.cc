@@ -73,7 +73,7 @@ TEST(ProxyOptionsTest, NonsenseIsRefused) {
                                              {"--insecure", "--controller", "nonsense"},
                                              {"--node-id", ""},
                                              {"--reconnect-min", "5s", "--reconnect-max", "1s"},
-                                             {"--join-token-file", "f"}}) {
+                                             {"--insecure", "--join-token-file", "f"}}) {
     const Parsed parsed = Parse(arguments);
     EXPECT_EQ(parsed.outcome, Outcome::kExitUsage) << arguments[0];
     EXPECT_NE(parsed.error, "");

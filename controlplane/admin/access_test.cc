@@ -170,7 +170,7 @@ class AccessTest : public ::testing::Test {
     std::string bytes;
     if (method != row) {
       v1::NodeActionRequest request;
-      v1::NodeActionRequest::Action action;
+      v1::NodeActionRequest::Action action = v1::NodeActionRequest::DRAIN;
       EXPECT_TRUE(
           v1::NodeActionRequest::Action_Parse(std::string(row.substr(row.find(':') + 1)), &action));
       request.set_action(action);

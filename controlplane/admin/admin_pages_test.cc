@@ -72,7 +72,9 @@ TEST_F(AdminPagesTest, EveryMetricOfTheTableIsExposedAndDocumented) {
   const std::string table = MetricsReference();
   for (const Metric& metric : Metrics()) {
     const std::string name(metric.name);
-    EXPECT_THAT(text, HasSubstr("# TYPE " + name + " " + std::string(metric.type) + "\n" + name));
+    // Without webhooks there is no value that could carry the name of one.
+    const std::string value = metric.labels == "webhook" ? "" : name;
+    EXPECT_THAT(text, HasSubstr("# TYPE " + name + " " + std::string(metric.type) + "\n" + value));
     EXPECT_THAT(table, HasSubstr("| `" + name + "` |"));
   }
 }

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "common/config/testing_certificates.h"
 #include "controlplane/apply/testing_setup.h"
 #include "sluice/v1/certificate.pb.h"
 
@@ -202,9 +203,10 @@ TEST_F(AdminServiceTest, WatchersAreLimitedAndLeaveTheOthersRoom) {
 TEST_F(AdminServiceTest, ConfigComesWithoutKeys) {
   Apply("one");
   // A version with a certificate, as a build makes it.
+  const auto made = config::testing_certificates::MakeSelfSigned();
   v1::Certificate certificate;
   certificate.set_name("site");
-  certificate.set_chain_pem("CHAIN");
+  certificate.set_chain_pem(made.chain_pem);
   certificate.set_key_pem("SECRET");
   snapshot::Resources resources = {
       snapshot::MakeResource(v1::RESOURCE_KIND_CERTIFICATE, "site", certificate)};
@@ -217,7 +219,7 @@ TEST_F(AdminServiceTest, ConfigComesWithoutKeys) {
   v1::GetConfigResponse response;
   ASSERT_TRUE(stub_->GetConfig(&context, request, &response).ok());
   EXPECT_THAT(response.SerializeAsString(), Not(HasSubstr("SECRET")));
-  EXPECT_THAT(response.SerializeAsString(), HasSubstr("CHAIN"));
+  EXPECT_THAT(response.SerializeAsString(), HasSubstr(made.chain_pem));
   EXPECT_EQ(response.files(0).content(), "text");
   request.set_revision(99);
   grpc::ClientContext unknown;

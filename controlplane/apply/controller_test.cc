@@ -290,8 +290,8 @@ TEST(ControllerTest, AShutdownRefusesWhatIsNotReleased) {
 
 TEST(ControllerTest, WhatTheOldestNodeCannotDoIsRefusedByNameBeforeAByteIsSent) {
   ControllerSetup setup;
-  const auto able = setup.Connect({.id = "able", .features = {"slow_start"}});
-  const auto old = setup.Connect({.id = "old", .features = {"hedging"}});
+  const auto able = setup.Connect({.id = "able", .features = {"retry_policy", "slow_start"}});
+  const auto old = setup.Connect({.id = "old", .features = {"hedging", "retry_policy"}});
   const std::string with_slow_start =
       "services:\n"
       "  - name: 'web'\n"

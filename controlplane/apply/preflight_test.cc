@@ -179,7 +179,8 @@ TEST_F(LongPreflightTest, AnOperatorEndsIt) {
   v1::RolloutActionRequest abort;
   abort.set_action(v1::RolloutActionRequest::ABORT);
   abort.set_author("bob");
-  const auto rollout = setup_.controller().ActOnRollout(abort, "here");
+  const auto rollout =
+      setup_.controller().ActOnRollout(abort, {.author = "bob", .role = "", .peer = "here"});
   ASSERT_TRUE(rollout.ok()) << rollout.status();
   EXPECT_EQ(rollout->state(), v1::Rollout::ABORTED);
   const Progress ended = End();

@@ -82,7 +82,7 @@ TEST_F(CertificateAuthorityTest, IssuesWhatWasAskedFor) {
                                      .common_name = std::string(200, 'n'),
                                      .dns_names = {},
                                      .ip_addresses = {},
-                                     .uris = {NodeUri("edge, DNS:evil")},
+                                     .uris = {NodeUri("edge,DNS:evil")},
                                      .lifetime = std::chrono::seconds{100},
                                      .serial_prefix = "4102030405060708"},
                                     kNow);
@@ -98,7 +98,7 @@ TEST_F(CertificateAuthorityTest, IssuesWhatWasAskedFor) {
   EXPECT_EQ(SerialOf(certificate.get()).size(), 32u);
   const auto identity = IdentityOf(*pem, Authority::kOwn);
   ASSERT_TRUE(identity.ok()) << identity.status();
-  EXPECT_EQ(identity->name, "edge, DNS:evil");
+  EXPECT_EQ(identity->name, "edge,DNS:evil");
 }
 
 TEST_F(CertificateAuthorityTest, LeftoversOfAnInterruptedWriteGo) {

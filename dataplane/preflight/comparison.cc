@@ -41,7 +41,7 @@ bool SpeaksAnother(const Treatment& now, const Treatment& then) {
   return then.service->tcp || (now.service->tls == nullptr) != (then.service->tls == nullptr);
 }
 
-bool RefusesEncodedSlash(const Treatment& treatment, const Request& request) {
+bool RefusesEncodedSlash(const Treatment& treatment, const SampledRequest& request) {
   return request.encoded_slash && !treatment.route->keep_encoded_slashes;
 }
 
@@ -83,7 +83,7 @@ std::string Answer(const Treatment& treatment) {
                      treatment.route->name);
 }
 
-std::string Refusal(const Treatment& now, const Treatment& then, const Request& request) {
+std::string Refusal(const Treatment& now, const Treatment& then, const SampledRequest& request) {
   if (then.service == nullptr) return fmt::format("nothing listens on {}", now.service->address);
   if (then.service->tcp) return "the service passes on TCP";
   if (SpeaksAnother(now, then)) {
@@ -96,7 +96,7 @@ std::string Refusal(const Treatment& now, const Treatment& then, const Request& 
 }  // namespace
 
 Treatment Treat(const runtime::RuntimeConfig& config, const runtime::Service* service,
-                const Request& request) {
+                const SampledRequest& request) {
   Treatment treatment{.config = &config, .service = service};
   if (service == nullptr || service->tcp) return treatment;
   const int index = service->routes.Find({.host = request.host, .path = request.path});
@@ -106,7 +106,7 @@ Treatment Treat(const runtime::RuntimeConfig& config, const runtime::Service* se
   return treatment;
 }
 
-Change::Kind Compare(const Treatment& now, const Treatment& then, const Request& request) {
+Change::Kind Compare(const Treatment& now, const Treatment& then, const SampledRequest& request) {
   if (then.service == nullptr || SpeaksAnother(now, then)) return Change::REFUSED;
   if (then.route == nullptr) return now.route == nullptr ? Change::NONE : Change::UNMATCHED;
   const bool refused_now = now.route != nullptr && RefusesEncodedSlash(now, request);
@@ -124,7 +124,7 @@ Change::Kind Compare(const Treatment& now, const Treatment& then, const Request&
 }
 
 std::string DescribeTarget(Change::Kind kind, const Treatment& now, const Treatment& then,
-                           const Request& request) {
+                           const SampledRequest& request) {
   switch (kind) {
     case Change::UNMATCHED:
       return "404";

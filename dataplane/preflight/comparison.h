@@ -1,6 +1,6 @@
 // What a prepared snapshot would do with a request, held against what the serving one does.
 //
-// Hot path for the requests that are sampled: no allocation in Compare.
+// Every sampled request pays for it: Treat and Compare do not allocate.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace sluice::preflight {
 
 // A request as far as routing knows it. Views must outlive the call only.
-struct Request {
+struct SampledRequest {
   std::string_view method, host, path;  // As the access log has them; without the query.
   bool encoded_slash = false;           // "%2F" in the path, which a route may refuse.
 };
@@ -27,16 +27,16 @@ struct Treatment {
 // How `config` would treat a request that came in at `service`'s address, whose configuration may
 // be another one's; `service` null: nothing is there any more.
 Treatment Treat(const runtime::RuntimeConfig& config, const runtime::Service* service,
-                const Request& request);
+                const SampledRequest& request);
 
 // NONE: the client and the upstream would see no difference. Upstreams are told apart by name:
 // which of several a request takes is a matter of chance, and their nodes and weights are not
 // looked at.
 v1::PreflightChange::Kind Compare(const Treatment& now, const Treatment& then,
-                                  const Request& request);
+                                  const SampledRequest& request);
 
 // What would become of it, for people: "404", "route api: upstream shop", "301 https://b.test/".
 std::string DescribeTarget(v1::PreflightChange::Kind kind, const Treatment& now,
-                           const Treatment& then, const Request& request);
+                           const Treatment& then, const SampledRequest& request);
 
 }  // namespace sluice::preflight

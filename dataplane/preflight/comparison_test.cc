@@ -89,7 +89,7 @@ class Snapshot {
 class ComparisonTest : public ::testing::Test {
  protected:
   // The kind, and what is said of it.
-  std::pair<Change::Kind, std::string> Of(const Request& request) {
+  std::pair<Change::Kind, std::string> Of(const SampledRequest& request) {
     const runtime::RuntimeConfig& now = now_.Compile();
     const runtime::RuntimeConfig& then = then_.Compile();
     const Treatment before = Treat(now, now.services.front().get(), request);
@@ -98,7 +98,7 @@ class ComparisonTest : public ::testing::Test {
     return {kind, kind == Change::NONE ? "" : DescribeTarget(kind, before, after, request)};
   }
   std::pair<Change::Kind, std::string> Of(const std::string& path) {
-    return Of(Request{.method = "GET", .host = "a.test", .path = path});
+    return Of(SampledRequest{.method = "GET", .host = "a.test", .path = path});
   }
   using Is = std::pair<Change::Kind, std::string>;
 
@@ -170,7 +170,8 @@ TEST_F(ComparisonTest, AnEncodedSlashThatIsRefused) {
   v1::Route& now = now_.Forward("api", "/", "shop");
   now.mutable_forward()->set_keep_encoded_slashes(true);
   then_.Forward("api", "/", "shop");
-  Request request{.method = "GET", .host = "a.test", .path = "/a%2Fb", .encoded_slash = true};
+  SampledRequest request{
+      .method = "GET", .host = "a.test", .path = "/a%2Fb", .encoded_slash = true};
   EXPECT_EQ(Of(request), Is(Change::REFUSED, "400, an encoded slash in the path"));
   request.encoded_slash = false;
   EXPECT_EQ(Of(request).first, Change::NONE);
@@ -190,7 +191,7 @@ TEST_F(ComparisonTest, AShadowFindsTheServiceByItsAddressAndAddsUp) {
   const runtime::RuntimeConfig& now = now_.Compile();
   Shadow shadow(then_.Compile(), 100);
   const auto look = [&](std::string_view path) {
-    const Request request{.method = "GET", .host = "a.test", .path = path};
+    const SampledRequest request{.method = "GET", .host = "a.test", .path = path};
     shadow.Look(Treat(now, now.services.front().get(), request), request);
   };
   for (int i = 0; i < 9; ++i) look("/api/x");
@@ -210,7 +211,7 @@ TEST_F(ComparisonTest, AServiceThatGoesRefusesAll) {
   then_.listener().set_address("127.0.0.1:8001");
   const runtime::RuntimeConfig& now = now_.Compile();
   Shadow shadow(then_.Compile(), 100);
-  const Request request{.method = "GET", .host = "a.test", .path = "/"};
+  const SampledRequest request{.method = "GET", .host = "a.test", .path = "/"};
   shadow.Look(Treat(now, now.services.front().get(), request), request);
   const v1::PreflightReport report = shadow.ToReport();
   EXPECT_EQ(report.changes(0).kind(), Change::REFUSED);

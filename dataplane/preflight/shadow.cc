@@ -6,7 +6,7 @@ namespace sluice::preflight {
 namespace {
 
 // A stranger's words on their way to a terminal.
-std::string Example(const Request& request) {
+std::string Example(const SampledRequest& request) {
   std::string text = fmt::format("{} {}{}", request.method, request.host, request.path);
   for (char& c : text) {
     if (c < ' ' || c > '~') c = '?';
@@ -21,7 +21,7 @@ Shadow::Shadow(const runtime::RuntimeConfig& prepared, uint32_t sample_percent)
   for (const auto& service : prepared.services) services_.emplace(service->address, service.get());
 }
 
-void Shadow::Look(const Treatment& now, const Request& request) {
+void Shadow::Look(const Treatment& now, const SampledRequest& request) {
   const auto found = services_.find(now.service->address);
   const Treatment then =
       Treat(prepared_, found == services_.end() ? nullptr : found->second, request);

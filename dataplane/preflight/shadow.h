@@ -25,7 +25,7 @@ class Shadow {
     return sample_percent_ >= 100 || random.Below(100) < sample_percent_;
   }
   // Of a request that the serving snapshot treats like this.
-  void Look(const Treatment& now, const Request& request);
+  void Look(const Treatment& now, const SampledRequest& request);
 
   v1::PreflightReport ToReport() const { return tally_.ToReport(); }
 

@@ -63,6 +63,7 @@ class CrashLoopTest(rig.FleetTest):
         self.kill_and_start(proxy)
         self.await_served(proxy, "good")
         rig.wait_for("its state", lambda: self.rig.ctl.state(proxy.node) == "rejected")
+        rig.wait_for("the other node", lambda: self.rig.ctl.state(other.node) == "synced")
         # Another content is another version; what died is not what it falls back to.
         self.rig.apply(self.version("mended"))
         self.assertEqual([self.served(p) for p in self.rig.proxies], ["mended"] * 2)

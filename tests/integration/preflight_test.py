@@ -98,7 +98,7 @@ class PreflightTest(rig.FleetTest):
         with Load(self.rig.proxies, self.port):
             done = self.rig.ctl("apply", "-f", self.rig.write(self.candidate()), "--dry-run", "nodes",
                                 "--preflight", "3s", "--allow-shrink")
-        for words in ("preflight, 3.0 s of 3.0 s on 3 nodes", "would be treated otherwise",
+        for words in ("preflight, 3.000 s of 3.000 s on 3 nodes", "would be treated otherwise",
                       "web/old", "match nothing", "web/api", "go to", "301", "e.g. GET a.test/old/page"):
             self.assertIn(words, done.stdout)
 
@@ -136,7 +136,7 @@ class PreflightTest(rig.FleetTest):
     def test_abort_and_a_newer_change_end_it(self):
         before = self.rig.ctl.revision()
         for end in (lambda: self.rig.ctl("rollout", "abort"),
-                    lambda: self.rig.apply(self.now(logging={"level": "debug"}))):
+                    lambda: self.rig.apply(self.now(logging={"access_log": {"enabled": False}}))):
             path = self.rig.write(self.candidate())
             with subprocess.Popen(
                     self.rig.ctl.argv("apply", "-f", path, "--preflight", "10m", "--allow-shrink"),

@@ -23,6 +23,8 @@ def files_with(folder, secrets):
     found = []
     for base, _, names in os.walk(folder):
         for name in names:
+            if not os.path.isfile(os.path.join(base, name)):
+                continue  # A socket.
             with open(os.path.join(base, name), "rb") as f:
                 content = f.read()
             if any(secret in content for secret in secrets):

@@ -47,7 +47,7 @@ class TidyTest(unittest.TestCase):
                            ("controlplane__yaml__a_dot_h", '#include "dataplane/io/b.h"'),
                            ("common__base__a_dot_h", '#include "common/route/b.h"'),
                            ("common__route__a_dot_h", '#include "dataplane/io/b.h"'),
-                           ("tools__sluicectl__a_dot_h", '#include "controlplane/store/b.h"'),
+                           ("tools__sluicectl__a_dot_h", '#include "controlplane/publish/b.h"'),
                            ("tools__sluicectl__a_dot_h", '#include "dataplane/io/b.h"'),
                            ("dataplane__io__a_dot_h", '#include "../http/b.h"'),
                            ("dataplane__io__a_dot_h", '#include "b.h"')):

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "common/base/atomic_file.h"
 #include "common/base/status_macros.h"

@@ -75,7 +75,7 @@ TEST(CompletionTest, CompletesVerbs) {
 }
 
 TEST(CompletionTest, CompletesSubVerbsAndKinds) {
-  EXPECT_EQ(Complete("node un"), "undrain\n");
+  EXPECT_EQ(Complete("node un"), "undrain\nuncordon\n");
   EXPECT_EQ(Complete("get n"), "nodes\n");
   EXPECT_EQ(Complete("get nodes n"), "\n");
   EXPECT_EQ(Complete("node log-level edge-1 d"), "debug\n");

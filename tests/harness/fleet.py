@@ -146,7 +146,10 @@ class Ctl:
     def __call__(self, *args, code=0, stdin=None, controller=None, timeout=None, env=None,
                  credentials=None):
         argv = self.argv(*args, controller=controller, credentials=credentials)
-        environment = {**os.environ, **process.sanitizer_environment(ROOT), **(env or {})}
+        suppressed = os.path.join(ROOT, "tests", "lsan_ctl.supp")
+        environment = {**os.environ, **process.sanitizer_environment(ROOT),
+                       "LSAN_OPTIONS": f"suppressions={suppressed}:print_suppressions=0",
+                       **(env or {})}
         done = subprocess.run(argv, input=stdin, stdin=None if stdin is not None else
                               subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=timeout or 3 * waiting.DEADLINE, env=environment,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "controlplane/publish/fleet.h"
+#include "controlplane/publish/testing_fleet.h"
 #include "controlplane/publish/testing_resources.h"
 
 namespace sluice::publish {
@@ -13,91 +14,14 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::HelloOf;
 using ::testing::IsEmpty;
+using testing::kTimeoutMs;
 using testing::RequestOf;
 using testing::ResourcesOf;
 using testing::VersionOf;
 using Kind = v1::ControllerMessage::MessageCase;
 using Progress = v1::NodeProgress;
 
-constexpr int64_t kTimeoutMs = 1000;
-
-class FleetNodesTest : public ::testing::Test {
- protected:
-  FleetNodesTest()
-      : fleet_(
-            {.prepare_timeout_ms = kTimeoutMs, .report_interval_ms = 200},
-            [](const std::string&) { return nullptr; },
-            [this](uint64_t stream, SharedMessage message) {
-              v1::ControllerMessage parsed;
-              ASSERT_TRUE(parsed.ParseFromString(message->bytes));
-              ASSERT_EQ(parsed.message_case(), message->kind);
-              sent_[stream].push_back(std::move(parsed));
-            }) {}
-
-  Fleet::Greeting Connect(uint64_t stream, const std::string& id, const v1::Version& current = {},
-                          const std::string& boot = "boot") {
-    return fleet_.OnHello(stream, HelloOf(id, boot, current), "peer", now_, now_);
-  }
-  // A node that has what is released.
-  void ConnectSynced(uint64_t stream, const std::string& id) {
-    ASSERT_TRUE(Connect(stream, id, fleet_.released()).status.ok());
-    Taken(stream);
-  }
-  void Release(uint64_t revision, const std::string& word) {
-    const RolloutRequest request = RequestOf(revision, word);
-    fleet_.SetReleased(request.version, request.resources);
-  }
-  void StartRollout(const RolloutRequest& request) { fleet_.StartRollout(request, now_); }
-
-  void Prepared(uint64_t stream, const std::string& root) {
-    v1::ProxyMessage message;
-    message.mutable_prepared()->set_root(root);
-    fleet_.OnMessage(stream, message, now_, now_);
-  }
-  void Effective(uint64_t stream, const v1::Version& version) {
-    v1::ProxyMessage message;
-    *message.mutable_applied()->mutable_version() = version;
-    fleet_.OnMessage(stream, message, now_, now_);
-    *message.mutable_effective()->mutable_version() = version;
-    fleet_.OnMessage(stream, message, now_, now_);
-  }
-  void PassTime(int64_t ms) {
-    now_ += ms;
-    fleet_.Tick(now_);
-  }
-
-  std::vector<Kind> Taken(uint64_t stream) {
-    std::vector<Kind> kinds;
-    for (const v1::ControllerMessage& message : sent_[stream]) {
-      kinds.push_back(message.message_case());
-    }
-    sent_[stream].clear();
-    return kinds;
-  }
-
-  Progress::Stage StageOf(const std::string& id) {
-    for (const v1::NodeProgress& node : fleet_.rollout().Progress()) {
-      if (node.node_id() == id) return node.stage();
-    }
-    ADD_FAILURE() << id << " takes no part";
-    return Progress::WAITING;
-  }
-  NodeView ViewOf(const std::string& id, const std::string& root) {
-    for (const NodeView& view : fleet_.View(root, "", now_)) {
-      if (view.id == id) return view;
-    }
-    ADD_FAILURE() << id << " is not known";
-    return {};
-  }
-  RolloutPhase phase() const { return fleet_.rollout().phase(); }
-  v1::NodeStatus Status(const std::string& id) {
-    return StatusOf(fleet_.nodes().at(id), fleet_.released(), now_, 200);
-  }
-
-  int64_t now_ = 1'000'000;
-  Fleet fleet_;
-  std::map<uint64_t, std::vector<v1::ControllerMessage>> sent_;
-};
+class FleetNodesTest : public testing::FleetTest {};
 
 constexpr Kind kWelcome = v1::ControllerMessage::kWelcome;
 constexpr Kind kOffer = v1::ControllerMessage::kOffer;

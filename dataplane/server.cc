@@ -164,10 +164,11 @@ void Server::Commit(std::function<void()> on_effective) {
   warm_up_.Cancel();
   workers_->EndPreflight();
   certificates_ = std::move(prepared_certificates_);
-  requests_at_commit_ = registry_.Sum().requests;
-  workers_->Commit(std::move(prepared_), [this, on_effective = std::move(on_effective)] {
+  const v1::Version version = prepared_->version;
+  workers_->Commit(std::move(prepared_), [this, version, on_effective = std::move(on_effective)] {
     effective_ = true;
     effective_since_unix_ms_ = base::UnixMillis();
+    traffic_.Begin(version, registry_.Sum(), effective_since_unix_ms_);
     health_.Collect();
     on_effective();
   });

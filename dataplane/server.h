@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/control/dataplane.h"
+#include "dataplane/observe/traffic_by_version.h"
 #include "dataplane/overload/overload_monitor.h"
 #include "dataplane/restart/drain_figures.h"
 #include "dataplane/runtime/runtime_builder.h"
@@ -103,7 +104,7 @@ class Server final : public control::Dataplane {
   const restart::DrainingPredecessors* predecessors_ = nullptr;  // None.
   std::shared_ptr<const runtime::RuntimeConfig> prepared_;
   std::vector<v1::CertificateStatus> prepared_certificates_, certificates_;
-  uint64_t requests_at_commit_ = 0;
+  observe::TrafficByVersion traffic_;
   boost::asio::steady_timer rotation_;
   boost::asio::steady_timer shutdown_poll_;
   std::function<void()> on_shutdown_;

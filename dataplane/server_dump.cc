@@ -25,7 +25,8 @@ void Server::FillReport(v1::Report* report) const {
   report->set_bytes_received_total(totals.bytes_received);
   report->set_bytes_sent_total(totals.bytes_sent);
   report->set_downstream_connections(workers_ == nullptr ? 0 : workers_->open_connections());
-  report->set_requests_by_current_version(totals.requests - requests_at_commit_);
+  report->set_requests_by_current_version(traffic_.RequestsOfCurrent(totals));
+  traffic_.Fill(totals, report->mutable_traffic_by_version());
   if (current() != nullptr) {
     *report->mutable_current() = current()->version;
     for (const auto& cluster : current()->clusters) {

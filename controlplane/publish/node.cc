@@ -18,6 +18,8 @@ constexpr uint32_t kProtocolVersionMax = 2;  // Ours is 1; the next one's releas
 constexpr int kEndpointsMax = 20'000;
 constexpr int kCertificatesMax = 10'000;
 constexpr int kLastErrorsMax = 32;
+constexpr int kVersionsMax = 8;  // Of which traffic is told.
+constexpr int kCountersMax = 64;
 
 bool IsName(const std::string& text, size_t bytes_max) {
   return !text.empty() && text.size() <= bytes_max &&
@@ -82,6 +84,13 @@ void TrimReport(v1::Report* report) {
   cut(report->mutable_endpoints(), kEndpointsMax);
   cut(report->mutable_certificates(), kCertificatesMax);
   cut(report->mutable_last_errors(), kLastErrorsMax);
+  cut(report->mutable_traffic_by_version(), kVersionsMax);
+  for (v1::VersionTraffic& traffic : *report->mutable_traffic_by_version()) {
+    traffic.mutable_responses_by_class()->Truncate(
+        std::min(traffic.responses_by_class_size(), kCountersMax));
+    traffic.mutable_latency_buckets()->Truncate(
+        std::min(traffic.latency_buckets_size(), kCountersMax));
+  }
 }
 
 }  // namespace
@@ -95,6 +104,7 @@ void KeepReport(const v1::Report& report, ProxyNode* node) {
   previous.mutable_endpoints()->Swap(kept.mutable_endpoints());
   previous.mutable_certificates()->Swap(kept.mutable_certificates());
   previous.mutable_last_errors()->Swap(kept.mutable_last_errors());
+  previous.mutable_traffic_by_version()->Swap(kept.mutable_traffic_by_version());
   node->previous_report_ms = node->report_ms;
   kept = report;
   TrimReport(&kept);

@@ -3,13 +3,26 @@
 #include <algorithm>
 #include <map>
 
+#include "common/traffic/version_traffic.h"
 #include "controlplane/publish/node.h"
 
 namespace sluice::publish {
 namespace {
 
+// A report that was sent between commit and effect still begins with the version before.
+void FillVersionTraffic(const ProxyNode& node, v1::NodeStatus* status) {
+  if (node.report.traffic_by_version().empty()) return;
+  const v1::VersionTraffic& newest = node.report.traffic_by_version(0);
+  if (newest.version().revision() != node.version.revision() ||
+      newest.version().root() != node.version.root()) {
+    return;
+  }
+  *status->mutable_current_version_traffic() = traffic::FiguresOf(newest, node.last_seen_unix_ms);
+}
+
 void FillLoad(const ProxyNode& node, v1::NodeStatus* status) {
   *status->mutable_report() = node.report;
+  FillVersionTraffic(node, status);
   const int64_t elapsed_ms = node.report_ms - node.previous_report_ms;
   if (node.previous_report_ms == 0 || elapsed_ms <= 0) return;
   const Traffic span = Since(TrafficOf(node.previous_report), TrafficOf(node.report));

@@ -110,14 +110,39 @@ TEST(NodeStatusTest, StrangeReportsHaveNoFigures) {
   EXPECT_LE(StatusOf(node, VersionWith("a"), 100'000, kReportMs).p99_ms(), 60'000.0);
 }
 
+TEST(NodeStatusTest, TrafficOfTheCurrentVersionIsToldOfNoOther) {
+  ProxyNode node = Connected("a");
+  node.version.set_revision(7);
+  node.last_seen_unix_ms = 20'000;
+  v1::VersionTraffic& traffic = *node.report.add_traffic_by_version();
+  *traffic.mutable_version() = node.version;
+  traffic.set_effective_unix_ms(10'000);
+  traffic.set_requests(40);
+  for (const uint64_t count : {0, 30, 0, 0, 10}) traffic.add_responses_by_class(count);
+  const auto figures = [&node] {
+    return StatusOf(node, VersionWith("a"), 100'000, kReportMs).current_version_traffic();
+  };
+  EXPECT_EQ(figures().version().revision(), 7u);
+  EXPECT_DOUBLE_EQ(figures().requests_per_second(), 4.0);
+  EXPECT_DOUBLE_EQ(figures().error_ratio(), 0.25);
+  node.version.set_revision(8);  // Effective, and the report that says so is still to come.
+  EXPECT_EQ(figures().requests(), 0u);
+}
+
 TEST(NodeStatusTest, AHugeReportIsCut) {
   v1::Report report;
   for (int i = 0; i < 25'000; ++i) report.add_endpoints();
   for (int i = 0; i < 100; ++i) report.add_last_errors("x");
+  for (int i = 0; i < 100; ++i) {
+    v1::VersionTraffic& traffic = *report.add_traffic_by_version();
+    for (int k = 0; k < 1'000; ++k) traffic.add_latency_buckets(1);
+  }
   ProxyNode node;
   KeepReport(report, &node);
   EXPECT_EQ(node.report.endpoints_size(), 20'000);
   EXPECT_EQ(node.report.last_errors_size(), 32);
+  EXPECT_EQ(node.report.traffic_by_version_size(), 8);
+  EXPECT_EQ(node.report.traffic_by_version(0).latency_buckets_size(), 64);
   NoteHealth(v1::EndpointHealth(), &node.report);  // Known: one with empty names is there.
   v1::EndpointHealth another;
   another.set_cluster("new");
@@ -134,6 +159,7 @@ TEST(NodeStatusTest, OfThePreviousReportOnlyTheCountersAreKept) {
     for (uint64_t i = 0; i < 10 * (4 - round); ++i) report.add_endpoints()->set_cluster("c");
     report.add_certificates()->set_name("one");
     report.add_last_errors("bad");
+    report.add_traffic_by_version()->set_requests(round);
     node.report_ms = static_cast<int64_t>(1000 * round);
     KeepReport(report, &node);
     EXPECT_EQ(node.report.SerializeAsString(), report.SerializeAsString());
@@ -142,6 +168,7 @@ TEST(NodeStatusTest, OfThePreviousReportOnlyTheCountersAreKept) {
     EXPECT_EQ(node.previous_report.endpoints_size(), 0);
     EXPECT_EQ(node.previous_report.certificates_size(), 0);
     EXPECT_EQ(node.previous_report.last_errors_size(), 0);
+    EXPECT_EQ(node.previous_report.traffic_by_version_size(), 0);
     // Cleared messages keep their memory; thousands of nodes must not have twice what they need.
     EXPECT_LT(node.previous_report.SpaceUsedLong(), 1000u);
   }

@@ -28,25 +28,7 @@ double Traffic::error_ratio() const {
   return requests == 0 ? 0 : static_cast<double>(errors) / static_cast<double>(requests);
 }
 
-double Traffic::P99Ms() const {
-  const uint64_t total = buckets.back();
-  if (total == 0) return 0;
-  const double wanted = 0.99 * static_cast<double>(total);
-  uint64_t below = 0;
-  for (size_t i = 0; i < kBoundsMs.size(); ++i) {
-    const uint64_t reached = buckets[i];
-    if (static_cast<double>(reached) < wanted) {
-      below = reached;
-      continue;
-    }
-    const double low = i == 0 ? 0 : kBoundsMs[i - 1];
-    const double share = reached == below ? 1
-                                          : (wanted - static_cast<double>(below)) /
-                                                static_cast<double>(reached - below);
-    return low + (kBoundsMs[i] - low) * share;
-  }
-  return kBoundsMs.back();
-}
+double Traffic::P99Ms() const { return traffic::LatencyQuantileMs(buckets, 0.99); }
 
 Traffic Since(const Traffic& before, const Traffic& now) {
   if (now.requests < before.requests || now.errors < before.errors) return now;

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "common/base/clock.h"
 #include "common/base/version.h"
 #include "common/config/features.h"
 #include "common/preflight/tally.h"
@@ -15,7 +16,19 @@ namespace {
 constexpr uint32_t kReportIntervalMsMin = 50, kReportIntervalMsMax = 60'000;  // As the proxy.
 constexpr uint32_t kRetryAfterMsMax = 600'000;
 constexpr int kLatencyBuckets = 17;  // Of observe/metrics.h: sixteen bounds and what lies beyond.
+constexpr size_t kVersionsMax = 4;  // Of which traffic is told, as observe/traffic_by_version.h.
 constexpr size_t kVarintBytesMax = 10;
+
+// Of a v1::Report or v1::VersionTraffic: all answered well, and in time.
+template <typename Message>
+void SetServed(uint64_t requests, Message* served) {
+  served->clear_responses_by_class();
+  for (const uint64_t count : {uint64_t{0}, requests, uint64_t{0}, uint64_t{0}, uint64_t{0}}) {
+    served->add_responses_by_class(count);
+  }
+  served->clear_latency_buckets();
+  for (int i = 0; i < kLatencyBuckets; ++i) served->add_latency_buckets(i < 3 ? 0 : requests);
+}
 
 // A v1::ProxyMessage whose report is these two pieces: serialised messages one after the other are
 // their union.
@@ -47,7 +60,7 @@ Protocol::Protocol(SimIdentity identity, Conduct conduct, const SimOptions& opti
 
 void Protocol::StartWith(SnapshotPtr snapshot, const v1::Version& version) {
   current_ = std::move(snapshot);
-  version_ = version;
+  Begin(version);
   observer_.OnStartWith(identity_.index, version.revision());
 }
 
@@ -166,12 +179,23 @@ Protocol::Utterances Protocol::OnCommit(const v1::Version& version, int64_t now_
     // The same content under a new number: no offer came before.
     observer_.OnOffer(identity_.index, version.revision(), now_us);
   }
-  version_ = version;
+  Begin(version);
   Utterances said(2);
   *said[0].message.mutable_applied()->mutable_version() = version;
   *said[1].message.mutable_effective()->mutable_version() = version;
   said[1].delay = pace();
   return said;
+}
+
+void Protocol::Begin(const v1::Version& version) {
+  version_ = version;
+  const auto now_unix_ms = static_cast<uint64_t>(base::UnixMillis());
+  if (!traffic_.empty()) traffic_.front().set_superseded_unix_ms(now_unix_ms);
+  v1::VersionTraffic& traffic = traffic_.emplace_front();
+  *traffic.mutable_version() = version;
+  traffic.set_effective_unix_ms(now_unix_ms);
+  requests_before_ = requests_;
+  if (traffic_.size() > kVersionsMax) traffic_.pop_back();
 }
 
 Protocol::Utterances Protocol::Prepared(const std::string& root) {
@@ -219,21 +243,22 @@ std::string Protocol::Report() {
   if (conduct_ == Conduct::kSilent) return "";
   ++reports_;
   const auto interval_ms = static_cast<uint64_t>(report_interval_.count());
-  const uint64_t requests =
-      reports_ * static_cast<uint64_t>(options_.requests_per_second) * interval_ms / 1000;
+  requests_ = reports_ * static_cast<uint64_t>(options_.requests_per_second) * interval_ms / 1000;
   v1::Report report;
   if (!current_->root.empty()) *report.mutable_current() = version_;
   report.set_uptime_seconds(reports_ * interval_ms / 1000);
   report.set_rss_bytes(uint64_t{64} << 20);
   report.set_open_files(100);
   report.set_downstream_connections(50);
-  report.set_requests_total(requests);
-  for (const uint64_t count : {uint64_t{0}, requests, uint64_t{0}, uint64_t{0}, uint64_t{0}}) {
-    report.add_responses_by_class(count);
+  report.set_requests_total(requests_);
+  SetServed(requests_, &report);
+  report.set_bytes_received_total(requests_ * 500);
+  report.set_bytes_sent_total(requests_ * 2'000);
+  if (!traffic_.empty()) {
+    traffic_.front().set_requests(requests_ - requests_before_);
+    SetServed(requests_ - requests_before_, &traffic_.front());
   }
-  for (int i = 0; i < kLatencyBuckets; ++i) report.add_latency_buckets(i < 3 ? 0 : requests);
-  report.set_bytes_received_total(requests * 500);
-  report.set_bytes_sent_total(requests * 2'000);
+  report.mutable_traffic_by_version()->Assign(traffic_.begin(), traffic_.end());
   return ReportMessage(report.SerializeAsString(), current_->endpoints);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -64,6 +65,7 @@ class Protocol {
   Utterances Resync(const std::string& expected, const std::string& computed);
   Utterances Prepared(const std::string& root);
   void OnOffer(const v1::Offer& offer, int64_t now_us);
+  void Begin(const v1::Version& version);
   std::chrono::milliseconds pace() const;
 
   const SimIdentity identity_;
@@ -76,6 +78,9 @@ class Protocol {
   SnapshotPtr current_;
   v1::Version version_;
   uint64_t reports_ = 0;
+  uint64_t requests_ = 0;                   // As last reported.
+  uint64_t requests_before_ = 0;            // Of them under other versions than the present one.
+  std::deque<v1::VersionTraffic> traffic_;  // Newest first; the first is the present version's.
 
   // Of the stream.
   bool welcomed_ = false;

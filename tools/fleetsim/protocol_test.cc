@@ -155,6 +155,8 @@ TEST_F(ProtocolTest, ReportsEveryEndpointAndGrowingCounters) {
   EXPECT_EQ(first.report().endpoints(0).cluster(), "up");
   EXPECT_TRUE(first.report().endpoints(0).healthy());
   EXPECT_EQ(first.report().current().revision(), 4u);
+  ASSERT_EQ(first.report().traffic_by_version_size(), 1);
+  EXPECT_EQ(first.report().traffic_by_version(0).version().revision(), 4u);
   EXPECT_GT(second.report().requests_total(), first.report().requests_total());
 }
 

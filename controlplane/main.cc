@@ -166,7 +166,7 @@ int Run(const ControllerOptions& options) {
     return 1;
   }
   publish::ControlService control(hub, &guard);
-  admin::AdminService admin(controller, hub, **store, **trust_store, guard);
+  admin::AdminService admin(controller, hub, **store, **trust_store, guard, &notifier);
   admin::BackupService backup(**store, guard);
   const trust::CertificateAuthority* authority = *own == nullptr ? nullptr : &(*own)->authority();
   trust::EnrollmentService enrollment(

@@ -174,6 +174,10 @@ void Server::Commit(std::function<void()> on_effective) {
   });
 }
 
+void Server::Renumber(const v1::Version& version) {
+  traffic_.Begin(version, registry_.Sum(), base::UnixMillis());
+}
+
 void Server::SetDraining(bool draining) {
   if (workers_ == nullptr) return;
   if (const absl::Status status = workers_->SetDraining(draining); !status.ok()) {

@@ -42,6 +42,7 @@ class Server final : public control::Dataplane {
   v1::PreflightReport ReadPreflight() const override;
   void Discard() override;
   void Commit(std::function<void()> on_effective) override;
+  void Renumber(const v1::Version& version) override;
   void SetDraining(bool draining) override;
   bool draining() const override { return workers_ != nullptr && workers_->draining(); }
   bool serving() const override { return effective_; }

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,6 +46,19 @@ std::shared_ptr<const Output> CurrentOutput() {
 
 uint64_t dropped_before = 0;  // By thread pools that are gone. Guarded by output_mutex.
 
+std::mutex problems_mutex;
+std::deque<std::string>& ProblemsSlot() {
+  static auto* slot = new std::deque<std::string>();
+  return *slot;  // As OutputSlot.
+}
+
+void KeepProblem(std::string line) {
+  const std::lock_guard lock(problems_mutex);
+  std::deque<std::string>& problems = ProblemsSlot();
+  problems.push_back(std::move(line));
+  if (problems.size() > kLogProblemsKept) problems.pop_front();
+}
+
 void ReplaceOutput(std::shared_ptr<const Output> output) {
   {
     const std::lock_guard lock(output_mutex);
@@ -62,20 +76,22 @@ std::string Timestamp() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", utc, millis % 1000);
 }
 
+std::string TextLine(LogLevel level, std::string_view message) {
+  std::string line = fmt::format("{} {:<5} ", Timestamp(), kLevelNames[static_cast<size_t>(level)]);
+  AppendPlainEscaped(&line, message);
+  return line;
+}
+
 std::string FormatLine(const Output& output, LogLevel level, std::string_view message) {
-  const std::string_view name = kLevelNames[static_cast<size_t>(level)];
+  if (!output.json) return TextLine(level, message);
   std::string line;
   line.reserve(message.size() + 96);
-  if (output.json) {
-    line = fmt::format(R"({{"time":"{}","level":"{}","program":")", Timestamp(), name);
-    AppendJsonEscaped(&line, output.program);
-    line += R"(","msg":")";
-    AppendJsonEscaped(&line, message);
-    line += "\"}";
-  } else {
-    line = fmt::format("{} {:<5} ", Timestamp(), name);
-    AppendPlainEscaped(&line, message);
-  }
+  line = fmt::format(R"({{"time":"{}","level":"{}","program":")", Timestamp(),
+                     kLevelNames[static_cast<size_t>(level)]);
+  AppendJsonEscaped(&line, output.program);
+  line += R"(","msg":")";
+  AppendJsonEscaped(&line, message);
+  line += "\"}";
   return line;
 }
 
@@ -99,7 +115,9 @@ std::atomic<int> log_level{static_cast<int>(LogLevel::kInfo)};
 
 void WriteLog(LogLevel level, fmt::string_view format, fmt::format_args args) {
   const std::shared_ptr<const Output> output = CurrentOutput();
-  const std::string line = FormatLine(*output, level, fmt::vformat(format, args));
+  const std::string message = fmt::vformat(format, args);
+  if (level >= LogLevel::kWarn) KeepProblem(TextLine(level, message));
+  const std::string line = FormatLine(*output, level, message);
   if (output->logger) {
     output->logger->log(spdlog::level::info, line);
   } else {
@@ -157,6 +175,11 @@ absl::Status SetLogLevel(std::string_view level) {
 
 std::string_view CurrentLogLevel() {
   return kLevelNames[static_cast<size_t>(internal::log_level.load(std::memory_order_relaxed))];
+}
+
+std::vector<std::string> RecentLogProblems() {
+  const std::lock_guard lock(problems_mutex);
+  return {ProblemsSlot().begin(), ProblemsSlot().end()};
 }
 
 uint64_t LogLinesDropped() {

@@ -10,7 +10,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -30,6 +32,10 @@ void ShutdownLog();
 
 absl::Status SetLogLevel(std::string_view level);
 std::string_view CurrentLogLevel();
+
+// The last lines of level warn and error as text, oldest first; at most kLogProblemsKept.
+inline constexpr size_t kLogProblemsKept = 100;
+std::vector<std::string> RecentLogProblems();
 
 // Lines dropped because the queue was full, since the start.
 uint64_t LogLinesDropped();

@@ -34,6 +34,19 @@ TEST(LogTest, JsonLinesCarryTimeLevelProgramAndMessage) {
                            "\"msg\":\"node 7 is gone\"\\}\n"));
 }
 
+TEST(LogTest, KeepsTheLastProblemsAndNothingElse) {
+  Captured captured;
+  ASSERT_TRUE(InitLog("p", "info", "json").ok());
+  for (size_t i = 0; i < kLogProblemsKept; ++i) LogError("problem {}", i);
+  LogInfo("no problem");
+  LogWarn("one\nmore");
+  captured.Take();
+  const std::vector<std::string> problems = RecentLogProblems();
+  ASSERT_EQ(problems.size(), kLogProblemsKept);
+  EXPECT_THAT(problems.front(), HasSubstr("error problem 1"));
+  EXPECT_THAT(problems.back(), HasSubstr("warn  one\\nmore"));
+}
+
 TEST(LogTest, HostileMessagesCannotForgeALine) {
   Captured captured;
   ASSERT_TRUE(InitLog("p", "info", "json").ok());

@@ -190,6 +190,7 @@ absl::StatusOr<v1::CertificateInfo> DescribeCertificate(const v1::Certificate& c
   v1::CertificateInfo info;
   info.set_name(certificate.name());
   info.set_subject(NameText(X509_get_subject_name(leaf)));
+  info.set_issuer(NameText(X509_get_issuer_name(leaf)));
   AddSubjectNames(leaf, &info);
   info.set_not_before_unix(UnixTime(X509_get0_notBefore(leaf)));
   info.set_not_after_unix(UnixTime(X509_get0_notAfter(leaf)));

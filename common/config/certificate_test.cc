@@ -30,6 +30,7 @@ TEST(CertificateTest, DescribesTheLeaf) {
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(info->name(), "/etc/cert.pem");
   EXPECT_EQ(info->subject(), "CN=a.test");
+  EXPECT_EQ(info->issuer(), "CN=a.test");
   EXPECT_THAT(info->dns_names(), ElementsAre("a.test", "*.a.test", "127.0.0.1", "::1"));
   EXPECT_EQ(info->not_before_unix(), 1'700'000'000);
   EXPECT_EQ(info->not_after_unix(), 4'000'000'000);

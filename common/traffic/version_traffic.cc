@@ -52,8 +52,8 @@ void AddTraffic(const v1::VersionTraffic& traffic, v1::VersionTraffic* sum) {
   AddCounters(traffic.latency_buckets(), sum->mutable_latency_buckets());
 }
 
-v1::VersionFigures FiguresOf(const v1::VersionTraffic& traffic, int64_t now_unix_ms) {
-  v1::VersionFigures figures;
+v1::VersionTrafficFigures FiguresOf(const v1::VersionTraffic& traffic, int64_t now_unix_ms) {
+  v1::VersionTrafficFigures figures;
   if (traffic.has_version()) *figures.mutable_version() = traffic.version();
   const auto end = traffic.superseded_unix_ms() == 0
                        ? now_unix_ms

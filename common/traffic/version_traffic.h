@@ -17,9 +17,6 @@ inline constexpr std::array<uint32_t, 16> kLatencyBoundsMicros = {
     250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000, 30'000'000, 60'000'000};
 inline constexpr size_t kStatusClasses = 5;  // 1xx to 5xx.
 
-// How far a counter grew; what it is, where the process started anew in between.
-inline uint64_t Growth(uint64_t now, uint64_t before) { return now >= before ? now - before : now; }
-
 // Milliseconds under which the share `quantile` of the observations lies, by straight line within
 // its bucket; 0 without any. The last bucket has no upper end: its lower one is given.
 double LatencyQuantileMs(std::span<const uint64_t> cumulative, double quantile);
@@ -28,6 +25,6 @@ double LatencyQuantileMs(std::span<const uint64_t> cumulative, double quantile);
 // still is if one of both is. Its version stays that of `sum`.
 void AddTraffic(const v1::VersionTraffic& traffic, v1::VersionTraffic* sum);
 
-v1::VersionFigures FiguresOf(const v1::VersionTraffic& traffic, int64_t now_unix_ms);
+v1::VersionTrafficFigures FiguresOf(const v1::VersionTraffic& traffic, int64_t now_unix_ms);
 
 }  // namespace sluice::traffic

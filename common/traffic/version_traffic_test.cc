@@ -82,10 +82,5 @@ TEST(VersionTrafficTest, ASumGoesOnWhileOneOfItsPartsDoes) {
   EXPECT_EQ(sum.latency_buckets(1), 4u);
 }
 
-TEST(GrowthTest, AProcessThatStartedAnewCountsFromZero) {
-  EXPECT_EQ(Growth(7, 5), 2u);
-  EXPECT_EQ(Growth(3, 5), 3u);
-}
-
 }  // namespace
 }  // namespace sluice::traffic

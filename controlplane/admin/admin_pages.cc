@@ -1,12 +1,5 @@
 #include "controlplane/admin/admin_pages.h"
 
-#include <fmt/format.h>
-
-#include "common/base/escape.h"
-#include "common/base/process.h"
-#include "common/base/version.h"
-#include "controlplane/admin/metrics_table.h"
-
 namespace sluice::admin {
 namespace {
 
@@ -23,25 +16,6 @@ constexpr std::string_view kIndex =
     "GET /readyz    the store answers and streams are served\n"
     "GET /metrics   figures for Prometheus\n\n"
     "sluicectl does everything else.\n";
-
-std::string_view NameOf(v1::NodeStatus::State state) {
-  switch (state) {
-    case v1::NodeStatus::SYNCED:
-      return "synced";
-    case v1::NodeStatus::UPDATING:
-      return "updating";
-    case v1::NodeStatus::REJECTED:
-      return "rejected";
-    case v1::NodeStatus::LAGGING:
-      return "lagging";
-    case v1::NodeStatus::DRAINING:
-      return "draining";
-    case v1::NodeStatus::CORDONED:
-      return "cordoned";
-    default:
-      return "unreachable";
-  }
-}
 
 }  // namespace
 
@@ -61,114 +35,11 @@ web::HttpResponse AdminPages::Answer(const web::HttpRequest& request) const {
     return Text(200, "ready\n");
   }
   if (path == "/metrics") {
-    web::HttpResponse metrics = Text(200, MetricsText());
+    web::HttpResponse metrics = Text(200, metrics_.Text());
     metrics.content_type = "text/plain; version=0.0.4; charset=utf-8";
     return metrics;
   }
   return Text(404, "not found; GET / lists the paths\n");
-}
-
-namespace {
-
-using Samples = std::map<std::string_view, std::vector<Sample>>;
-
-template <typename Number>
-void Set(Samples& samples, std::string_view name, Number value, std::string labels = "") {
-  samples[name].push_back({std::move(labels), static_cast<double>(value)});
-}
-
-void SetRollouts(Samples& samples, const publish::RolloutTimes& times) {
-  std::vector<Sample>& list = samples["sluice_controller_rollout_seconds"];
-  uint64_t reached = 0;
-  for (size_t i = 0; i < times.counts.size(); ++i) {
-    reached += times.counts[i];
-    const std::string bound =
-        i < times.kBoundsSeconds.size() ? fmt::format("{}", times.kBoundsSeconds[i]) : "+Inf";
-    list.push_back({fmt::format("le=\"{}\"", bound), static_cast<double>(reached), "_bucket"});
-  }
-  list.push_back({"", times.sum_seconds, "_sum"});
-  list.push_back({"", static_cast<double>(reached), "_count"});
-}
-
-void SetNodes(Samples& samples, const publish::Hub::StateCounts& counts) {
-  for (const auto state :
-       {v1::NodeStatus::SYNCED, v1::NodeStatus::UPDATING, v1::NodeStatus::REJECTED,
-        v1::NodeStatus::LAGGING, v1::NodeStatus::DRAINING, v1::NodeStatus::CORDONED,
-        v1::NodeStatus::UNREACHABLE}) {
-    Set(samples, "sluice_controller_nodes", counts[static_cast<size_t>(state)],
-        fmt::format("state=\"{}\"", NameOf(state)));
-  }
-}
-
-void SetChanges(Samples& samples, const apply::ApplyCounters& changes) {
-  const auto set = [&samples](std::string_view outcome, uint64_t count) {
-    Set(samples, "sluice_controller_changes_total", count, fmt::format("outcome=\"{}\"", outcome));
-  };
-  set("done", changes.done);
-  set("unchanged", changes.unchanged);
-  set("invalid", changes.invalid);
-  set("refused", changes.refused);
-  set("timed_out", changes.timed_out);
-  set("dry_run", changes.dry_runs);
-  Set(samples, "sluice_controller_source_errors_total", changes.source_errors);
-}
-
-void SetWaves(Samples& samples, const v1::Rollout& rollout) {
-  const bool active = rollout::IsActive(rollout.state());
-  const bool waits =
-      rollout.state() == v1::Rollout::PAUSED || rollout.state() == v1::Rollout::AWAITING;
-  Set(samples, "sluice_controller_rollout_wave", active ? rollout.wave() + 1 : 0);
-  Set(samples, "sluice_controller_rollout_paused", waits ? 1 : 0);
-}
-
-void SetWebhooks(Samples& samples, const notify::Notifier* notifier) {
-  if (notifier == nullptr) return;
-  for (const auto& [webhook, counters] : notifier->figures()) {
-    std::string escaped;
-    base::AppendPlainEscaped(&escaped, webhook);
-    const std::string label = fmt::format("webhook=\"{}\"", escaped);
-    Set(samples, "sluice_controller_webhook_delivered_total", counters.delivered, label);
-    Set(samples, "sluice_controller_webhook_failed_total", counters.failed, label);
-    Set(samples, "sluice_controller_webhook_dropped_total", counters.dropped, label);
-    Set(samples, "sluice_controller_webhook_retries_total", counters.retries, label);
-    Set(samples, "sluice_controller_webhook_queued", counters.queued, label);
-  }
-}
-
-}  // namespace
-
-std::string AdminPages::MetricsText() const {
-  const v1::FleetStatus status = controller_.Summary();
-  const publish::HubCounters hub = hub_.counters();
-  const base::ProcessFigures process = base::ReadProcessFigures();
-  const bool source_ok = status.source().path().empty() || status.source().ok();
-  Samples samples;
-  Set(samples, "sluice_controller_build_info", 1, fmt::format("version=\"{}\"", base::Version()));
-  Set(samples, "sluice_controller_version_revision", status.version().revision());
-  Set(samples, "sluice_controller_versions", store_.CountVersions().value_or(0));
-  SetChanges(samples, controller_.counters());
-  Set(samples, "sluice_controller_source_ok", source_ok ? 1 : 0);
-  SetRollouts(samples, hub.rollouts);
-  SetWaves(samples, status.rollout());
-  Set(samples, "sluice_controller_rollouts_taken_back_total", controller_.rollouts_taken_back());
-  SetNodes(samples, hub_.CountStates());
-  Set(samples, "sluice_controller_streams", hub.streams_open);
-  Set(samples, "sluice_controller_streams_total", hub.streams_total);
-  Set(samples, "sluice_controller_rejections_total", hub.rejections_total);
-  Set(samples, "sluice_controller_resyncs_total", hub.resyncs_total);
-  Set(samples, "sluice_controller_snapshot_sent_bytes_total", hub.snapshot_bytes_total);
-  Set(samples, "sluice_controller_deltas_encoded_total", hub.deltas_encoded_total);
-  for (const trust::Refusal refusal : trust::kRefusals) {
-    Set(samples, "sluice_controller_refusals_total", guard_.refused(refusal),
-        fmt::format("reason=\"{}\"", trust::NameOf(refusal)));
-  }
-  Set(samples, "sluice_controller_store_bytes", store_.FileBytes());
-  SetWebhooks(samples, notifier_);
-  Set(samples, "process_resident_memory_bytes", process.resident_bytes);
-  Set(samples, "process_open_fds", process.open_files);
-  Set(samples, "process_cpu_seconds_total", process.cpu_seconds);
-  Set(samples, "process_start_time_seconds", process.start_unix_seconds);
-  return Expose(samples);
 }
 
 }  // namespace sluice::admin

@@ -2,9 +2,7 @@
 #pragma once
 
 #include "common/web/http_listener.h"
-#include "controlplane/apply/controller.h"
-#include "controlplane/notify/notifier.h"
-#include "controlplane/trust/guard.h"
+#include "controlplane/admin/controller_metrics.h"
 
 namespace sluice::admin {
 
@@ -14,18 +12,14 @@ class AdminPages {
   AdminPages(const apply::Controller& controller, const publish::Hub& hub,
              const store::VersionStore& store, const trust::Guard& guard,
              const notify::Notifier* notifier = nullptr)
-      : controller_(controller), hub_(hub), store_(store), guard_(guard), notifier_(notifier) {}
+      : hub_(hub), store_(store), metrics_(controller, hub, store, guard, notifier) {}
 
   web::HttpResponse Answer(const web::HttpRequest& request) const;
 
  private:
-  std::string MetricsText() const;
-
-  const apply::Controller& controller_;
   const publish::Hub& hub_;
   const store::VersionStore& store_;
-  const trust::Guard& guard_;
-  const notify::Notifier* const notifier_;
+  const ControllerMetrics metrics_;
 };
 
 }  // namespace sluice::admin

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "common/base/testing_reference.h"
+#include "common/config/testing_certificates.h"
 #include "controlplane/admin/metrics_table.h"
 #include "controlplane/apply/testing_setup.h"
 #include "controlplane/publish/testing_resources.h"
@@ -67,7 +68,34 @@ TEST_F(AdminPagesTest, ANodeOfAWaveIsSyncedWhenItHasTheCandidate) {
   EXPECT_EQ(second->version().revision(), 1u);
 }
 
+// A service with a certificate that expires at 4'000'000'000.
+v1::Document WithCertificate() {
+  const auto pair = config::testing_certificates::MakeSelfSigned();
+  v1::Document document = apply::testing::DocumentOf(
+      "services:\n  - {name: web, bind_address: '127.0.0.1:18443',\n"
+      "     tls: {cert_path: site.pem, key_path: site.key},\n"
+      "     routes: [{name: all, respond: {status: 200}}]}\n");
+  for (const auto& [path, content] :
+       {std::pair("site.pem", pair.chain_pem), std::pair("site.key", pair.key_pem)}) {
+    v1::SourceFile& file = *document.add_referenced();
+    file.set_path(path);
+    file.set_content(content);
+  }
+  return document;
+}
+
+TEST_F(AdminPagesTest, CertificatesOfTheCurrentVersionTellWhenTheyExpire) {
+  const std::string series = "sluice_controller_certificate_not_after_seconds{certificate=\"";
+  EXPECT_THAT(Get("/metrics").body, ::testing::Not(HasSubstr(series)));
+  ASSERT_EQ(setup_.Apply(WithCertificate(), ControllerSetup::FromApi()).outcome(),
+            v1::ApplyProgress::DONE);
+  EXPECT_THAT(Get("/metrics").body, HasSubstr(series + "site.pem\"} 4000000000\n"));
+  setup_.Apply("without");
+  EXPECT_THAT(Get("/metrics").body, ::testing::Not(HasSubstr(series)));
+}
+
 TEST_F(AdminPagesTest, EveryMetricOfTheTableIsExposedAndDocumented) {
+  setup_.Apply(WithCertificate(), ControllerSetup::FromApi());
   const std::string text = Get("/metrics").body;
   const std::string table = MetricsReference();
   for (const Metric& metric : Metrics()) {

@@ -1,11 +1,13 @@
 #include "controlplane/admin/admin_service.h"
 
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <thread>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/config/certificate.h"
@@ -110,12 +112,13 @@ absl::Status CheckSize(const v1::Document& document) {
 
 AdminService::AdminService(apply::Controller& controller, publish::Hub& hub,
                            store::VersionStore& store, store::TrustStore& trust,
-                           trust::Guard& guard)
+                           trust::Guard& guard, const notify::Notifier* notifier)
     : controller_(controller),
       hub_(hub),
       store_(store),
       trust_(trust),
       guard_(guard),
+      metrics_(controller, hub, store, guard, notifier),
       started_ms_(base::MonotonicMillis()) {}
 
 grpc::Status AdminService::Validate(grpc::ServerContext* context,
@@ -448,6 +451,21 @@ grpc::Status AdminService::ActOnRollout(grpc::ServerContext* context,
                                                      .peer = caller->peer});
   if (rollout.ok()) *response = *std::move(rollout);
   return ToGrpc(rollout);
+}
+
+grpc::Status AdminService::GetDiagnostics(grpc::ServerContext* context,
+                                          const v1::GetDiagnosticsRequest*,
+                                          v1::GetDiagnosticsResponse* response) {
+  const auto caller = guard_.Admit(*context, "AdminService/GetDiagnostics");
+  if (!caller.ok()) return ToGrpc(caller.status());
+  response->set_build(base::BuildInfo());
+  utsname system{};
+  if (::uname(&system) == 0) {
+    response->set_system(fmt::format("{} {} {}", system.sysname, system.release, system.machine));
+  }
+  response->set_metrics_text(metrics_.Text());
+  for (const std::string& line : base::RecentLogProblems()) response->add_recent_problems(line);
+  return grpc::Status::OK;
 }
 
 }  // namespace sluice::admin

@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "controlplane/admin/controller_metrics.h"
 #include "controlplane/apply/controller.h"
 #include "controlplane/trust/guard.h"
 #include "sluice/v1/admin_service.grpc.pb.h"
@@ -16,9 +17,10 @@ class AdminService final : public v1::AdminService::Service {
   // Calls that stay open (watching, waiting); each holds a thread.
   static constexpr int kLongCallsMax = 128;
 
-  // All must outlive the server.
+  // All must outlive the server. `notifier` may be null.
   AdminService(apply::Controller& controller, publish::Hub& hub, store::VersionStore& store,
-               store::TrustStore& trust, trust::Guard& guard);
+               store::TrustStore& trust, trust::Guard& guard,
+               const notify::Notifier* notifier = nullptr);
 
   // Ends the calls that wait, so that the server can end.
   void Stop() { stopping_ = true; }
@@ -50,6 +52,8 @@ class AdminService final : public v1::AdminService::Service {
                             grpc::ServerWriter<v1::Rollout>*) override;
   grpc::Status ActOnRollout(grpc::ServerContext*, const v1::RolloutActionRequest*,
                             v1::Rollout*) override;
+  grpc::Status GetDiagnostics(grpc::ServerContext*, const v1::GetDiagnosticsRequest*,
+                              v1::GetDiagnosticsResponse*) override;
 
  private:
   absl::Status Remove(const std::string& node_id);
@@ -62,6 +66,7 @@ class AdminService final : public v1::AdminService::Service {
   store::VersionStore& store_;
   store::TrustStore& trust_;
   trust::Guard& guard_;
+  const ControllerMetrics metrics_;
   const int64_t started_ms_;
   std::atomic<int> long_calls_{0};
   std::atomic<bool> stopping_{false};

@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "common/base/log.h"
+#include "common/base/version.h"
 #include "common/config/testing_certificates.h"
 #include "controlplane/apply/testing_setup.h"
 #include "sluice/v1/certificate.pb.h"
@@ -300,6 +302,18 @@ TEST_F(AdminServiceTest, NodesAreCordonedAndLabelled) {
   ASSERT_EQ(audit->size(), 3u);
   EXPECT_EQ(audit->at(1).action(), "node LABEL");
   EXPECT_EQ(audit->at(1).detail(), "n1 zone=a");
+}
+
+TEST_F(AdminServiceTest, DiagnosticsTellOfTheControllerItself) {
+  base::LogError("something for the diagnostics");
+  grpc::ClientContext context;
+  v1::GetDiagnosticsResponse diagnostics;
+  ASSERT_TRUE(stub_->GetDiagnostics(&context, {}, &diagnostics).ok());
+  EXPECT_EQ(diagnostics.build(), base::BuildInfo());
+  EXPECT_THAT(diagnostics.system(), ::testing::StartsWith("Linux "));
+  EXPECT_THAT(diagnostics.metrics_text(), ::testing::HasSubstr("sluice_controller_streams"));
+  EXPECT_THAT(diagnostics.recent_problems(),
+              ::testing::Contains(::testing::HasSubstr("something for the diagnostics")));
 }
 
 // What is written of a node when it goes must not come behind its removal.

@@ -41,6 +41,8 @@ const std::vector<Metric>& Metrics() {
       {"sluice_controller_refusals_total", "counter", "reason",
        "Calls that were not allowed, by why: no_credential, bad_credential, role, revoked, "
        "too_many_failures."},
+      {"sluice_controller_certificate_not_after_seconds", "gauge", "certificate",
+       "When a certificate of the current version expires, Unix time."},
       {"sluice_controller_store_bytes", "gauge", "", "Size of the store on disk."},
       {"sluice_controller_webhook_delivered_total", "counter", "webhook",
        "Events that a receiver has taken."},

@@ -17,6 +17,7 @@ const std::vector<Rule>& Rules() {
       {"AdminService/Explain", Access::kViewer},
       {"AdminService/GetRollout", Access::kViewer},
       {"AdminService/WatchRollout", Access::kViewer},
+      {"AdminService/GetDiagnostics", Access::kViewer},
       {"AdminService/NodeAction:DUMP", Access::kViewer},
 
       {"AdminService/Apply", Access::kOperator},

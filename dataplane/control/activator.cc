@@ -115,11 +115,15 @@ void Activator::OnEffective(uint64_t commit, const v1::Version& version, int64_t
 
 void Activator::Renumber(const v1::Version& version, std::function<void()> on_effective) {
   active_version_ = version;
+  const auto renumber = [this, version, on_effective = std::move(on_effective)] {
+    dataplane_.Renumber(version);
+    on_effective();
+  };
   if (effective_commit_ < commits_) {
-    when_effective_.push_back(std::move(on_effective));  // OnEffective stores it.
+    when_effective_.push_back(renumber);  // OnEffective stores it.
     return;
   }
-  on_effective();
+  renumber();
   Store();
 }
 

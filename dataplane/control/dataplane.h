@@ -32,6 +32,8 @@ class Dataplane {
   // Puts the prepared snapshot into service. `on_effective` runs on the control thread when every
   // worker serves it.
   virtual void Commit(std::function<void()> on_effective) = 0;
+  // What is effective is `version` from now on: the same content under another number.
+  virtual void Renumber(const v1::Version& version) = 0;
 
   // Stop accepting (listening sockets closed after their queues are emptied), answer Connection:
   // close, finish. Undrain listens again.

@@ -342,6 +342,7 @@ TEST_F(SessionTest, ServedRootUnderNewNumberNeedsNothingSent) {
   Commit(one_, 9);
   EXPECT_EQ(Sent(), (std::vector<Case>{Case::kApplied, Case::kEffective}));
   EXPECT_EQ(activator_.active_version().revision(), 9u);
+  EXPECT_EQ(dataplane_.renumbered, 9u);
   EXPECT_EQ(dataplane_.prepares, 1);
 }
 
@@ -351,7 +352,9 @@ TEST_F(SessionTest, RenumberingWaitsForTheCommitUnderWay) {
   sent_.clear();
   Commit(one_, 2);
   EXPECT_TRUE(TakeOnly().has_applied());
+  EXPECT_EQ(dataplane_.renumbered, 0u);
   dataplane_.BecomeEffective();
+  EXPECT_EQ(dataplane_.renumbered, 2u);
   EXPECT_EQ(Sent(), (std::vector<Case>{Case::kEffective, Case::kEffective}));
   EXPECT_EQ(sent_.back().effective().version().revision(), 2u);
 }

@@ -50,6 +50,7 @@ class FakeDataplane final : public Dataplane {
       waiting.push_back(std::move(on_effective));
     }
   }
+  void Renumber(const v1::Version& version) override { renumbered = version.revision(); }
   void BecomeEffective() {
     serving_now = true;
     for (auto& function : std::exchange(waiting, {})) function();
@@ -75,6 +76,7 @@ class FakeDataplane final : public Dataplane {
   config::ParsedSnapshot current;
   std::vector<std::function<void()>> waiting;
   uint64_t prepared_revision = 0;  // 0: nothing prepared.
+  uint64_t renumbered = 0;         // To what, last.
   int prepares = 0, discards = 0;
   std::function<void()> warming;
   bool effective_at_once = true;

@@ -57,7 +57,7 @@ TEST(TrafficByVersionTest, CountsFromTheMomentAVersionIsEffective) {
   EXPECT_EQ(out[1].responses_by_class(4), 3u);
 
   // Ten of fifty lie beyond 100 ms: the percentile is of this version alone.
-  const v1::VersionFigures figures = traffic::FiguresOf(out[0], 10'000);
+  const v1::VersionTrafficFigures figures = traffic::FiguresOf(out[0], 10'000);
   EXPECT_DOUBLE_EQ(figures.error_ratio(), 0.2);
   EXPECT_GT(figures.p99_ms(), 100.0);
 }

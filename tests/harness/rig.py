@@ -180,6 +180,7 @@ class FleetTest(unittest.TestCase):
     """A controller and `nodes` proxies for all tests of the class, on 127.0.0.1, .2, ..."""
 
     nodes = 1
+    insecure = True  # Else the controller has a CA and the proxies join with tokens.
     workers = 2
     proxy_args = ()
     controller_args = ()
@@ -188,10 +189,11 @@ class FleetTest(unittest.TestCase):
     def setUpClass(cls):
         cls.rig = Rig()
         try:
-            cls.rig.start_controller(args=cls.controller_args)
+            cls.rig.start_controller(args=cls.controller_args, insecure=cls.insecure)
             for i in range(1, cls.nodes + 1):
+                token = None if cls.insecure else cls.rig.ctl("token", "create").stdout
                 cls.rig.start_proxy(f"node-{i}", f"127.0.0.{i}", workers=cls.workers,
-                                    args=cls.proxy_args)
+                                    args=cls.proxy_args, token=token)
             cls.rig.wait_nodes(*(p.node for p in cls.rig.proxies))
             cls.prepare()
         except BaseException:

@@ -16,7 +16,7 @@ namespace {
 constexpr uint32_t kReportIntervalMsMin = 50, kReportIntervalMsMax = 60'000;  // As the proxy.
 constexpr uint32_t kRetryAfterMsMax = 600'000;
 constexpr int kLatencyBuckets = 17;  // Of observe/metrics.h: sixteen bounds and what lies beyond.
-constexpr size_t kVersionsMax = 4;  // Of which traffic is told, as observe/traffic_by_version.h.
+constexpr size_t kVersionsMax = 4;   // Of which traffic is told, as observe/traffic_by_version.h.
 constexpr size_t kVarintBytesMax = 10;
 
 // Of a v1::Report or v1::VersionTraffic: all answered well, and in time.

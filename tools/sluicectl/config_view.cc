@@ -28,16 +28,6 @@ std::string Join(const google::protobuf::RepeatedPtrField<std::string>& words) {
   return fmt::format("{}", fmt::join(words, ","));
 }
 
-constexpr int64_t kExpiresSoonSeconds = 14 * 24 * 3600;
-
-Cell ExpiryCell(int64_t not_after_unix, int64_t now_unix_ms) {
-  if (not_after_unix == 0) return {""};
-  const int64_t left = not_after_unix - now_unix_ms / 1000;
-  if (left <= 0) return {fmt::format("expired {} ago", FormatAge(-left)), Style::kRed};
-  return {fmt::format("in {}", FormatAge(left)),
-          left < kExpiresSoonSeconds ? Style::kYellow : Style::kPlain};
-}
-
 std::string TlsWord(const v1::ListenerTls& tls) {
   if (!tls.enabled()) return "no";
   std::string word = tls.min_version().empty() ? "yes" : tls.min_version() + "+";
@@ -218,20 +208,6 @@ Text UpstreamsText(const ConfigView& config, const HealthView& health, bool wide
       table.AddRow(
           {cluster.name(), StrategyText(cluster), "", "", "", CheckText(cluster), "", "", ""});
     }
-  }
-  return table.ToText();
-}
-
-Text CertificatesText(const ConfigView& config, int64_t now_unix_ms, bool wide) {
-  if (config.certificates.empty()) return Text().Line("No certificates.");
-  Table table(
-      {"NAME", "DNS-NAMES", "KEY", "EXPIRES", "SUBJECT", "NOT-BEFORE", "NOT-AFTER", "SHA256"},
-      {.wide = wide, .wide_from = 4});
-  for (const auto& certificate : config.certificates) {
-    table.AddRow({certificate.name(), Join(certificate.dns_names()), certificate.key_type(),
-                  ExpiryCell(certificate.not_after_unix(), now_unix_ms), certificate.subject(),
-                  FormatTime(certificate.not_before_unix()),
-                  FormatTime(certificate.not_after_unix()), certificate.sha256()});
   }
   return table.ToText();
 }

@@ -48,7 +48,6 @@ std::string ActionText(const v1::Route& route);
 Text ServicesText(const ConfigView& config, bool wide);
 Text RoutesText(const ConfigView& config, bool wide);
 Text UpstreamsText(const ConfigView& config, const HealthView& health, bool wide);
-Text CertificatesText(const ConfigView& config, int64_t now_unix_ms, bool wide);
 
 // Each cluster with `health`: a list of address, healthy_nodes, nodes, reasons.
 Json UpstreamsJson(const ConfigView& config, const HealthView& health);

@@ -110,6 +110,7 @@ grpc::ChannelArguments ChannelArguments() {
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // The address is meant as it is written.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // Also bounds a connection attempt.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);  // Somebody watches and waits.
   return arguments;
 }
 
@@ -192,7 +193,9 @@ struct ControllerClient::Connection {
                                     ? fmt::format("the controller refused with status {}",
                                                   static_cast<int>(status.error_code()))
                                     : status.error_message();
-    return absl::FailedPreconditionError(message);
+    const bool who = status.error_code() == grpc::StatusCode::UNAUTHENTICATED ||
+                     status.error_code() == grpc::StatusCode::PERMISSION_DENIED;
+    return who ? absl::PermissionDeniedError(message) : absl::FailedPreconditionError(message);
   }
 
   template <typename Service, typename Request, typename Response>
@@ -246,6 +249,7 @@ struct ControllerClient::Connection {
           if (!handler.on_message(message)) return true;
           break;
         case Mailbox<Message>::Event::kTick:
+          if (handler.wanted && !handler.wanted()) return true;
           if (handler.on_tick) handler.on_tick();
           break;
         case Mailbox<Message>::Event::kClosed:
@@ -311,6 +315,11 @@ absl::StatusOr<v1::NodeActionResponse> ControllerClient::NodeAction(
 absl::StatusOr<v1::ListAuditResponse> ControllerClient::ListAudit(
     const v1::ListAuditRequest& request) {
   return connection_->Call(&Stub::ListAudit, request);
+}
+
+absl::StatusOr<v1::GetDiagnosticsResponse> ControllerClient::GetDiagnostics(
+    const v1::GetDiagnosticsRequest& request) {
+  return connection_->Call(&Stub::GetDiagnostics, request);
 }
 
 absl::StatusOr<v1::Rollout> ControllerClient::GetRollout(const v1::GetRolloutRequest& request) {

@@ -1,8 +1,9 @@
 // The controller's AdminService and TokenService, as calls that return when there is an answer.
 //
 // Errors: kUnavailable: the controller cannot be reached (the message names the address);
-// kDeadlineExceeded: it did not answer in time; everything else: it refused, in its own words.
-// Not thread-safe.
+// kDeadlineExceeded: it did not answer in time; kUnimplemented: it does not know the request;
+// kPermissionDenied: the caller may not, or is nobody; everything else: it refused, in its own
+// words. Not thread-safe.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,7 @@ struct StreamHandler {
   std::function<bool(const Message&)> on_message;  // False: enough, end the call.
   std::function<void()> on_tick = nullptr;         // Between messages, at this pace.
   std::chrono::milliseconds tick{100};
+  std::function<bool()> wanted = nullptr;  // Asked at every tick; false: end the call.
 };
 
 class ControllerClient {
@@ -45,6 +47,8 @@ class ControllerClient {
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request);
   absl::StatusOr<v1::ListTokensResponse> ListTokens(const v1::ListTokensRequest& request);
   absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(const v1::RevokeTokenRequest& request);
+  absl::StatusOr<v1::GetDiagnosticsResponse> GetDiagnostics(
+      const v1::GetDiagnosticsRequest& request);
 
   absl::StatusOr<v1::Rollout> GetRollout(const v1::GetRolloutRequest& request);
   absl::StatusOr<v1::Rollout> ActOnRollout(const v1::RolloutActionRequest& request);

@@ -12,9 +12,11 @@
 #include "common/base/status_macros.h"
 #include "tools/sluicectl/change_text.h"
 #include "tools/sluicectl/config_view.h"
+#include "tools/sluicectl/field_line.h"
 #include "tools/sluicectl/format.h"
-#include "tools/sluicectl/node_table.h"
+#include "tools/sluicectl/node_text.h"
 #include "tools/sluicectl/session.h"
+#include "tools/sluicectl/traffic_text.h"
 #include "tools/sluicectl/verbs.h"
 
 namespace sluice::sluicectl {
@@ -49,85 +51,6 @@ void AppendYaml(Text* text, const Json& json) {
     text->Line(yaml.substr(start, end - start));
     start = end + 1;
   }
-}
-
-void AddField(Text* text, const char* label, const std::string& value,
-              Style style = Style::kPlain) {
-  text->AddPadded(label, 14, Style::kBold).Add(value.empty() ? "-" : value, style).EndLine();
-}
-
-std::string ConnectionsText(const v1::Report& report) {
-  std::string text = fmt::format("{}", report.downstream_connections());
-  if (report.draining_processes() == 0) return text;
-  return text + fmt::format(", {} of them with {} that a hot restart replaced and that {} still",
-                            report.draining_connections(),
-                            report.draining_processes() == 1
-                                ? std::string("a process")
-                                : fmt::format("{} processes", report.draining_processes()),
-                            report.draining_processes() == 1 ? "drains" : "drain");
-}
-
-Text NodeText(const v1::NodeStatus& node, int64_t now) {
-  Text text;
-  const v1::Report& report = node.report();
-  AddField(&text, "Name:", node.node_id());
-  AddField(&text, "State:", StateName(node.state()), StateStyle(node.state()));
-  if (!node.reason().empty()) AddField(&text, "Reason:", node.reason());
-  AddField(&text, "Since:", FormatAgeSince(node.since_unix_ms(), now));
-  AddField(&text, "Last seen:", FormatAgeSince(node.last_seen_unix_ms(), now));
-  AddField(
-      &text, "Version:",
-      fmt::format("{} (root {})", node.version().revision(), ShortRoot(node.version().root())));
-  AddField(&text, "Address:", node.peer_address());
-  AddField(&text,
-           "Labels:", LabelsText({node.hello().labels().begin(), node.hello().labels().end()}));
-  if (!node.labels_set().empty()) {
-    const std::map<std::string, std::string> set(node.labels_set().begin(),
-                                                 node.labels_set().end());
-    AddField(&text, "Set by hand:", LabelsText(set));
-  }
-  AddField(&text, "Cordoned:", node.cordoned() ? "yes: it is offered nothing" : "no");
-  AddField(&text, "Build:", node.hello().build_version());
-  AddField(&text, "Bind host:", node.hello().bind_host());
-  AddField(&text, "Features:", fmt::format("{}", fmt::join(node.hello().features(), ",")));
-  AddField(&text, "Uptime:", FormatAge(static_cast<int64_t>(report.uptime_seconds())));
-  AddField(&text, "Memory:", FormatBytes(report.rss_bytes()));
-  AddField(&text, "Open files:", fmt::format("{}", report.open_files()));
-  AddField(&text, "Connections:", ConnectionsText(report));
-  AddField(&text, "Requests:",
-           fmt::format("{} in all, {} per second, {} 5xx, p99 {}", report.requests_total(),
-                       FormatRate(node.requests_per_second()), FormatRatio(node.error_ratio()),
-                       FormatLatency(node.p99_ms())));
-  AddField(&text, "Traffic:",
-           fmt::format("{} received, {} sent", FormatBytes(report.bytes_received_total()),
-                       FormatBytes(report.bytes_sent_total())));
-  AddField(&text, "Config sent:", FormatBytes(node.snapshot_bytes_sent()));
-  if (!report.endpoints().empty()) {
-    text.EndLine();
-    Table table({"UPSTREAM", "ENDPOINT", "HEALTH", "SINCE", "LAST CHECK"});
-    for (const auto& endpoint : report.endpoints()) {
-      table.AddRow({endpoint.cluster(),
-                    endpoint.address(),
-                    {endpoint.healthy() ? "healthy" : "unhealthy",
-                     endpoint.healthy() ? Style::kGreen : Style::kRed},
-                    FormatAgeSince(endpoint.since_unix_ms(), now),
-                    endpoint.reason()});
-    }
-    text.Append(table.ToText());
-  }
-  for (const auto& certificate : report.certificates()) {
-    AddField(
-        &text, "Certificate:",
-        fmt::format("{}, until {}", certificate.name(), FormatTime(certificate.not_after_unix())));
-  }
-  for (const auto& error : node.errors()) {
-    AddField(&text, "Rejected:",
-             fmt::format("{}{}{}: {}: {}", error.source(), error.source().empty() ? "" : ": ",
-                         NameOf(error.resource()), error.field(), error.message()),
-             Style::kRed);
-  }
-  for (const auto& error : report.last_errors()) AddField(&text, "Error:", error);
-  return text;
 }
 
 Answer DescribeNode(const std::string& name, ControllerClient& client, int64_t now) {
@@ -168,6 +91,12 @@ Answer DescribeVersion(const std::string& name, ControllerClient& client, int64_
     AddField(&text,
              "File:", fmt::format("{} ({})", file.path(), FormatBytes(file.content().size())));
   }
+  ASSIGN_OR_RETURN(const auto status, client.GetStatus({}));
+  const FleetTraffic traffic = SumTraffic(status, info.version());
+  AddField(&text, "Effective on:",
+           fmt::format("{} of {} now", traffic.nodes_now,
+                       Count(static_cast<uint64_t>(status.nodes_size()), "node")));
+  if (traffic.nodes_ever > 0) text.EndLine().Append(FleetTrafficText(traffic, now));
   text.EndLine();
   Table table({"KIND", "NAME", "SIZE", "SHA256"});
   for (const auto& resource : config.resources()) {
@@ -177,7 +106,9 @@ Answer DescribeVersion(const std::string& name, ControllerClient& client, int64_
                   ShortRoot(resource.sha256())});
   }
   text.Append(table.ToText());
-  return Description{std::move(text), ToJson(config)};
+  Json json = ToJson(config);
+  json["traffic"] = FleetTrafficJson(traffic, now);
+  return Description{std::move(text), std::move(json)};
 }
 
 Answer DescribeUpstream(const ConfigView& config, const std::string& name,

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/status_macros.h"
+#include "tools/sluicectl/certificate_view.h"
 #include "tools/sluicectl/config_view.h"
 #include "tools/sluicectl/node_table.h"
 #include "tools/sluicectl/show.h"
@@ -53,7 +54,7 @@ View ViewOf(const std::string& kind, std::shared_ptr<const Fetched> fetched, boo
   }
   if (kind == "certificates") {
     return {[fetched, wide](int64_t now) { return CertificatesText(fetched->config, now, wide); },
-            [fetched] { return ArrayOf(fetched->config.certificates); }};
+            [fetched] { return CertificatesJson(fetched->config); }};
   }
   return {
       [fetched, wide](int64_t) { return UpstreamsText(fetched->config, fetched->health, wide); },

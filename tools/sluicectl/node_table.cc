@@ -23,6 +23,10 @@ void AddNode(Table* table, const v1::NodeStatus& node, int64_t now_unix_ms) {
   const bool also_cordoned = node.cordoned() && node.state() != v1::NodeStatus::CORDONED;
   const std::string state = StateName(node.state()) + (also_cordoned ? ",cordoned" : "");
   const auto if_reported = [reported](std::string text) { return reported ? text : std::string(); };
+  const v1::VersionTrafficFigures& since = node.current_version_traffic();
+  const auto if_since = [&node](std::string text) {
+    return node.has_current_version_traffic() ? text : std::string();
+  };
   table->AddRow({
       node.node_id(),
       {state, StateStyle(node.state())},
@@ -30,8 +34,7 @@ void AddNode(Table* table, const v1::NodeStatus& node, int64_t now_unix_ms) {
       FormatAgeSince(node.since_unix_ms(), now_unix_ms),
       if_reported(fmt::format("{}", report.downstream_connections())),
       if_reported(FormatRate(node.requests_per_second())),
-      {if_reported(FormatRatio(node.error_ratio())),
-       node.error_ratio() > 0.01 ? Style::kRed : Style::kPlain},
+      {if_reported(FormatRatio(node.error_ratio())), ErrorStyle(node.error_ratio())},
       if_reported(FormatLatency(node.p99_ms())),
       if_reported(FormatAge(static_cast<int64_t>(report.uptime_seconds()))),
       LabelsText({node.hello().labels().begin(), node.hello().labels().end()}),
@@ -39,6 +42,9 @@ void AddNode(Table* table, const v1::NodeStatus& node, int64_t now_unix_ms) {
       node.hello().build_version(),
       ShortRoot(node.version().root()),
       if_reported(UnhealthyCount(report)),
+      if_since(fmt::format("{}", since.requests())),
+      {if_since(FormatRatio(since.error_ratio())), ErrorStyle(since.error_ratio())},
+      if_since(FormatLatency(since.p99_ms())),
       node.reason(),
   });
 }
@@ -70,6 +76,8 @@ Style StateStyle(v1::NodeStatus::State state) {
   }
 }
 
+Style ErrorStyle(double error_ratio) { return error_ratio > 0.01 ? Style::kRed : Style::kPlain; }
+
 std::string LabelsText(const std::map<std::string, std::string>& labels) {
   std::string text;
   for (const auto& [key, value] : labels) {
@@ -80,9 +88,10 @@ std::string LabelsText(const std::map<std::string, std::string>& labels) {
 
 Text NodesText(const v1::FleetStatus& status, int64_t now_unix_ms, bool wide) {
   if (status.nodes().empty()) return Text().Line("No nodes: no proxy has connected yet.");
-  Table table({"NAME", "STATE", "VERSION", "AGE", "CONNS", "REQ/S", "5XX", "P99", "UPTIME",
-               "LABELS", "ADDRESS", "BUILD", "ROOT", "UNHEALTHY", "REASON"},
-              {.wide = wide, .wide_from = 9});
+  Table table(
+      {"NAME", "STATE", "VERSION", "AGE", "CONNS", "REQ/S", "5XX", "P99", "UPTIME", "LABELS",
+       "ADDRESS", "BUILD", "ROOT", "UNHEALTHY", "REQS-SINCE", "5XX-SINCE", "P99-SINCE", "REASON"},
+      {.wide = wide, .wide_from = 9});
   for (const v1::NodeStatus& node : status.nodes()) AddNode(&table, node, now_unix_ms);
   return table.ToText();
 }

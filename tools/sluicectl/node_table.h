@@ -11,6 +11,8 @@ namespace sluice::sluicectl {
 
 std::string StateName(v1::NodeStatus::State state);
 Style StateStyle(v1::NodeStatus::State state);
+// Of the share of 5xx: more than one in a hundred are many.
+Style ErrorStyle(double error_ratio);
 
 Text NodesText(const v1::FleetStatus& status, int64_t now_unix_ms, bool wide);
 

@@ -23,7 +23,7 @@ void AddNode(v1::FleetStatus* status, const std::string& id, v1::NodeStatus::Sta
   v1::NodeStatus* node = status->add_nodes();
   node->set_node_id(id);
   node->set_state(state);
-  node->mutable_version()->set_revision(7);
+  node->mutable_version()->set_revision(state == v1::NodeStatus::UPDATING ? 6 : 7);
   node->set_since_unix_ms(kTestNowMs - 192'000);
   node->set_requests_per_second(12.34);
   node->set_p99_ms(4.2);
@@ -66,6 +66,7 @@ v1::GetConfigResponse Config() {
   v1::Listener listener;
   listener.set_name("api");
   listener.set_address("0.0.0.0:8000");
+  listener.mutable_tls()->add_certificates("cert.pem");
   AddResource(&response, v1::RESOURCE_KIND_LISTENER, listener);
   v1::RouteTable table;
   table.set_service("api");
@@ -82,10 +83,12 @@ v1::GetConfigResponse Config() {
   cluster.set_name("users");
   cluster.add_endpoints()->set_address("10.0.0.1:80");
   cluster.mutable_endpoints(0)->set_weight(1);
+  cluster.mutable_tls()->set_client_certificate("cert.pem");
   AddResource(&response, v1::RESOURCE_KIND_CLUSTER, cluster);
   v1::CertificateInfo* certificate = response.add_certificates();
   certificate->set_name("cert.pem");
   certificate->add_dns_names("a.example");
+  certificate->set_issuer("CN=ca.test");
   certificate->set_key_type("EC P-256");
   certificate->set_not_after_unix(kTestNowMs / 1000 + 86400);
   return response;
@@ -116,7 +119,7 @@ TEST(GetTest, NodesAreATable) {
   EXPECT_EQ(result.out,
             "NAME     STATE         VERSION   AGE     CONNS   REQ/S   5XX   P99     UPTIME\n"
             "edge-1   synced        7         3m12s   64      12.3    0%    4.2ms   1h1m\n"
-            "edge-2   updating      7         3m12s   64      12.3    0%    4.2ms   1h1m\n"
+            "edge-2   updating      6         3m12s   64      12.3    0%    4.2ms   1h1m\n"
             "edge-3   unreachable   7         3m12s   64      12.3    0%    4.2ms   1h1m\n");
 }
 
@@ -145,8 +148,13 @@ TEST(GetTest, ServicesRoutesAndCertificatesComeFromTheConfiguration) {
             "SERVICE   #   NAME    HOST   PATH     ACTION\n"
             "api       1   users   *      /users   forward users (90.0%), canary (10.0%)\n");
   EXPECT_EQ(fixture.controller.Run({"get", "certificates"}).out,
-            "NAME       DNS-NAMES   KEY        EXPIRES\n"
-            "cert.pem   a.example   EC P-256   in 1d0h\n");
+            "NAME       DNS-NAMES   ISSUER       EXPIRES   USED-BY\n"
+            "cert.pem   a.example   CN=ca.test   in 1d0h   service api, upstream users\n");
+  const auto json = nlohmann::json::parse(
+      fixture.controller.Run({"get", "certificates", "-o", "json"}).out, nullptr, false);
+  ASSERT_TRUE(json.is_array());
+  EXPECT_EQ(json[0]["used_by"][0], "service api");
+  EXPECT_EQ(json[0]["issuer"], "CN=ca.test");
 }
 
 TEST(GetTest, UpstreamsCountHealthOverReachableNodes) {
@@ -215,6 +223,27 @@ TEST(StatusTest, SummarisesThenListsNodes) {
                   "Nodes:      3 (1 synced, 1 updating, 1 unreachable)\n"))
       << result.out;
   EXPECT_TRUE(Has(result.out, "\n\nNAME     STATE")) << result.out;
+}
+
+TEST(StatusTest, BeginsWithTheVerdictAndWhatElseIsWrong) {
+  const std::string expected =
+      "Fleet:      node edge-3 cannot be reached; next: look at the log of sluice-proxy there, or "
+      "give it up: sluicectl node remove edge-3\n"
+      "            1 of 1 endpoint of upstream users is unhealthy on some nodes (edge-2: connect: "
+      "Connection refused); next: sluicectl describe upstream users\n"
+      "            node edge-2 not yet on version 7 but on 6; next: sluicectl status --watch\n"
+      "Version:    7";
+  EXPECT_EQ(Fixture().controller.Run({"status"}).out.substr(0, expected.size()), expected);
+}
+
+TEST(StatusTest, TellsProgramsTheFindings) {
+  const auto json =
+      nlohmann::json::parse(Fixture().controller.Run({"status", "-o", "json"}).out, nullptr, false);
+  ASSERT_TRUE(json.contains("findings"));
+  ASSERT_EQ(json["findings"].size(), 3u);
+  EXPECT_EQ(json["findings"][0]["urgent"], true);
+  EXPECT_EQ(json["findings"][0]["what"], "node edge-3 cannot be reached");
+  EXPECT_EQ(json["findings"][1]["next"], "sluicectl describe upstream users");
 }
 
 TEST(StatusTest, ShowsWhyTheWatchedFileIsNotWhatRuns) {

@@ -83,6 +83,8 @@ class FakeController final : public v1::AdminService::Service {
   Unary<v1::ExplainRequest, v1::ExplainResponse> explain;
   Unary<v1::NodeActionRequest, v1::NodeActionResponse> node_action;
   Unary<v1::ListAuditRequest, v1::ListAuditResponse> list_audit;
+  Unary<v1::GetDiagnosticsRequest, v1::GetDiagnosticsResponse> get_diagnostics;
+  Unary<v1::GetRolloutRequest, v1::Rollout> get_rollout;
   Stream<v1::ApplyRequest, v1::ApplyProgress> apply;
   Stream<v1::RollbackRequest, v1::ApplyProgress> rollback;
   Stream<v1::GetStatusRequest, v1::FleetStatus> watch_status;
@@ -121,6 +123,14 @@ class FakeController final : public v1::AdminService::Service {
   grpc::Status ListAudit(grpc::ServerContext*, const v1::ListAuditRequest* request,
                          v1::ListAuditResponse* response) override {
     return Call(list_audit, *request, response);
+  }
+  grpc::Status GetDiagnostics(grpc::ServerContext*, const v1::GetDiagnosticsRequest* request,
+                              v1::GetDiagnosticsResponse* response) override {
+    return Call(get_diagnostics, *request, response);
+  }
+  grpc::Status GetRollout(grpc::ServerContext*, const v1::GetRolloutRequest* request,
+                          v1::Rollout* response) override {
+    return Call(get_rollout, *request, response);
   }
   grpc::Status Apply(grpc::ServerContext* context, const v1::ApplyRequest* request,
                      grpc::ServerWriter<v1::ApplyProgress>* writer) override {

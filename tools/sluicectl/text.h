@@ -27,6 +27,12 @@ std::string_view CutToWidth(std::string_view text, size_t columns);
 
 class Text {
  public:
+  struct Span {
+    std::string text;  // Escaped.
+    Style style;
+  };
+  using Spans = std::vector<Span>;
+
   // Adds to the last line.
   Text& Add(std::string_view text, Style style = Style::kPlain);
   Text& AddPadded(std::string_view text, size_t columns, Style style = Style::kPlain);
@@ -37,18 +43,13 @@ class Text {
 
   bool empty() const { return lines_.empty(); }
   size_t line_count() const { return lines_.size(); }
+  const Spans& line(size_t index) const { return lines_[index]; }
 
   std::string Render(bool color) const;
   // One line without its end, cut to `columns` (0: not cut).
   std::string RenderLine(size_t index, bool color, size_t columns) const;
 
  private:
-  struct Span {
-    std::string text;  // Escaped.
-    Style style;
-  };
-  using Spans = std::vector<Span>;
-
   Spans& Last();
 
   std::vector<Spans> lines_;

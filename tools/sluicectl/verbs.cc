@@ -12,10 +12,11 @@ Command RootCommand(GlobalOptions* options) {
   root.flags = GlobalFlags(options);
   // In the order of --help: the way a change takes, then looking, then the rest.
   root.children = {
-      ValidateCommand(),   DiffCommand(),     ApplyCommand(),   RolloutCommand(),  StatusCommand(),
-      GetCommand(),        DescribeCommand(), HistoryCommand(), RollbackCommand(), ExplainCommand(),
-      NodeCommand(),       TokenCommand(),    AuditCommand(),   BackupCommand(),   RestoreCommand(),
-      CompletionCommand(), VersionCommand(),
+      ValidateCommand(),      DiffCommand(),       ApplyCommand(),   RolloutCommand(),
+      StatusCommand(),        TopCommand(),        GetCommand(),     DescribeCommand(),
+      HistoryCommand(),       RollbackCommand(),   ExplainCommand(), NodeCommand(),
+      TokenCommand(),         AuditCommand(),      BackupCommand(),  RestoreCommand(),
+      SupportBundleCommand(), CompletionCommand(), VersionCommand(),
   };
   return root;
 }

@@ -20,7 +20,9 @@ Command RestoreCommand();
 Command RollbackCommand();
 Command RolloutCommand();
 Command StatusCommand();
+Command SupportBundleCommand();
 Command TokenCommand();
+Command TopCommand();
 Command ValidateCommand();
 Command VersionCommand();
 

@@ -13,22 +13,16 @@
 #include <memory>
 
 #include "common/base/hash.h"
+#include "common/base/openssl_ptr.h"
 #include "common/base/status_macros.h"
 
 namespace sluice::config {
 namespace {
 
-template <auto FreeFn>
-struct FreeWith {
-  template <typename T>
-  void operator()(T* handle) const {
-    FreeFn(handle);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, FreeWith<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
+using base::BioPtr;
+using base::KeyPtr;
+using base::NamesPtr;
+using base::X509Ptr;
 
 constexpr int kSecurityBitsMin = 112;  // RSA 2048, P-224 and better; OpenSSL's level 2.
 

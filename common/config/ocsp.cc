@@ -14,21 +14,16 @@
 #include <ctime>
 #include <memory>
 
+#include "common/base/openssl_ptr.h"
 #include "common/base/status_macros.h"
 #include "common/config/certificate.h"
 
 namespace sluice::config {
 namespace {
 
-template <auto FreeFn>
-struct FreeWith {
-  template <typename T>
-  void operator()(T* handle) const {
-    FreeFn(handle);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
-using X509Ptr = std::unique_ptr<X509, FreeWith<X509_free>>;
+using base::BioPtr;
+using base::FreeWith;
+using base::X509Ptr;
 using ResponsePtr = std::unique_ptr<OCSP_RESPONSE, FreeWith<OCSP_RESPONSE_free>>;
 using BasicPtr = std::unique_ptr<OCSP_BASICRESP, FreeWith<OCSP_BASICRESP_free>>;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/hash.h"
+#include "common/base/openssl_ptr.h"
 #include "common/base/status_macros.h"
 #include "common/trust/pem.h"
 
@@ -20,7 +21,7 @@ constexpr std::string_view kOperatorPrefix = "sluice://operator/";
 constexpr std::string_view kUnitPrefix = "sluice-";
 constexpr std::string_view kNodeUnit = "node";
 
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, FreeBy<GENERAL_NAMES_free>>;
+using base::NamesPtr;
 
 std::string Escape(std::string_view name) {
   std::string escaped;

@@ -15,7 +15,7 @@
 namespace sluice::trust {
 namespace {
 
-using BioPtr = std::unique_ptr<BIO, FreeBy<BIO_free>>;
+using base::BioPtr;
 
 constexpr size_t kCertificatesMax = 64;
 

@@ -8,25 +8,17 @@
 #include <openssl/x509.h>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/base/openssl_ptr.h"
 
 namespace sluice::trust {
 
-template <auto FreeFn>
-struct FreeBy {
-  template <typename T>
-  void operator()(T* handle) const {
-    FreeFn(handle);
-  }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, FreeBy<EVP_PKEY_free>>;
-using X509Ptr = std::unique_ptr<X509, FreeBy<X509_free>>;
-using RequestPtr = std::unique_ptr<X509_REQ, FreeBy<X509_REQ_free>>;
+using base::KeyPtr;
+using base::X509Ptr;
 
 inline constexpr size_t kPemBytesMax = 1 << 20;
 

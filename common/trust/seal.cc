@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "common/base/check.h"
+#include "common/base/free_with.h"
 #include "common/base/hash.h"
 #include "common/base/random.h"
 #include "common/trust/pem.h"
@@ -20,7 +21,7 @@ constexpr std::string_view kMagic = "sluice sealed 1\n";
 constexpr size_t kNameBytes = 16, kNonceBytes = 12, kTagBytes = 16;
 constexpr size_t kHeaderBytes = kMagic.size() + kNameBytes + kNonceBytes;
 
-using CipherPtr = std::unique_ptr<EVP_CIPHER_CTX, FreeBy<EVP_CIPHER_CTX_free>>;
+using CipherPtr = std::unique_ptr<EVP_CIPHER_CTX, base::FreeWith<EVP_CIPHER_CTX_free>>;
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());

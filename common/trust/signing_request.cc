@@ -3,11 +3,17 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <memory>
+
+#include "common/base/openssl_ptr.h"
 
 namespace sluice::trust {
 namespace {
 
-using BioPtr = std::unique_ptr<BIO, FreeBy<BIO_free>>;
+using base::BioPtr;
+using RequestPtr = std::unique_ptr<X509_REQ, base::FreeWith<X509_REQ_free>>;
 
 constexpr int kSecurityBitsMin = 112;
 

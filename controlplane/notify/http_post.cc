@@ -5,6 +5,8 @@
 #include <memory>
 #include <mutex>
 
+#include "common/base/free_with.h"
+
 namespace sluice::notify {
 namespace {
 
@@ -24,10 +26,6 @@ int StopWhenAsked(void* give_up, curl_off_t, curl_off_t downloaded, curl_off_t, 
   return asked || downloaded > kAnswerBytesMax ? 1 : 0;
 }
 
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
 }  // namespace
 
 HttpPost::HttpPost(const std::atomic<bool>& give_up)
@@ -39,7 +37,7 @@ PostResult HttpPost::Send(const PostRequest& request) {
   if (handle_ == nullptr) return {0, "out of memory"};
   CURL* const curl = handle_;
   curl_easy_reset(curl);  // Connections stay.
-  std::unique_ptr<curl_slist, FreeList> headers;
+  std::unique_ptr<curl_slist, base::FreeWith<curl_slist_free_all>> headers;
   for (const auto& [name, value] : request.headers) {
     curl_slist* grown = curl_slist_append(headers.get(), (name + ": " + value).c_str());
     if (grown == nullptr) return {0, "out of memory"};

@@ -15,8 +15,10 @@
 #include <system_error>
 
 #include "common/base/file.h"
+#include "common/base/free_with.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
+#include "common/base/openssl_ptr.h"
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 
@@ -28,8 +30,8 @@ constexpr size_t kCommonNameBytesMax = 64;  // ub-common-name.
 constexpr size_t kSerialBytes = 16;
 constexpr std::chrono::seconds kSkewMax{300};
 
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, FreeBy<GENERAL_NAMES_free>>;
-using NumberPtr = std::unique_ptr<BIGNUM, FreeBy<BN_free>>;
+using base::NamesPtr;
+using NumberPtr = std::unique_ptr<BIGNUM, base::FreeWith<BN_free>>;
 
 bool SetSerial(X509* certificate, const std::string& prefix) {
   const auto head = base::HexDecode(prefix);

@@ -16,16 +16,17 @@
 #include "common/base/address.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/free_with.h"
 #include "common/base/status_macros.h"
 #include "common/trust/pem.h"
 
 namespace sluice::enroll {
 namespace {
 
-using trust::FreeBy;
-using AddressesPtr = std::unique_ptr<addrinfo, FreeBy<freeaddrinfo>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, FreeBy<SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, FreeBy<SSL_free>>;
+using base::FreeWith;
+using AddressesPtr = std::unique_ptr<addrinfo, FreeWith<freeaddrinfo>>;
+using ContextPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
+using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
 
 constexpr int64_t kStopLookedForMs = 100;
 

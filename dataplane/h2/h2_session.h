@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 
+#include "common/base/free_with.h"
 #include "dataplane/h2/abuse_counter.h"
 #include "dataplane/h2/h2_stream.h"
 #include "dataplane/h2/skipped_streams.h"
@@ -94,9 +95,6 @@ class H2Session {
   friend class H2Stream;
   // Frames that wait to be written; beyond it streams wait until the peer has read.
   static constexpr size_t kOutBytes = 64 * 1024;
-  struct FreeSession {
-    void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
-  };
   struct Callbacks;
 
   void Link(H2Stream& stream);
@@ -134,7 +132,7 @@ class H2Session {
   io::BufferPool& buffers_;
   io::Timer& timer_;
   const SessionOptions options_;
-  std::unique_ptr<nghttp2_session, FreeSession> session_;
+  std::unique_ptr<nghttp2_session, base::FreeWith<nghttp2_session_del>> session_;
   io::Buffer in_, out_;
   io::Signal wake_;  // Run has to look again.
   H2Stream* streams_first_ = nullptr;

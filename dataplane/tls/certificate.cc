@@ -15,8 +15,8 @@
 namespace sluice::tls {
 namespace {
 
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
+using base::BioPtr;
+using base::NamesPtr;
 
 BioPtr BioOf(const std::string& text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));

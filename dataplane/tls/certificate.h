@@ -13,13 +13,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/tls/context.h"
+#include "common/base/openssl_ptr.h"
 #include "sluice/v1/certificate.pb.h"
 
 namespace sluice::tls {
 
-using X509Ptr = std::unique_ptr<X509, FreeWith<X509_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using base::KeyPtr;
+using base::X509Ptr;
 
 struct ParsedCertificate {
   std::string name;  // For messages.

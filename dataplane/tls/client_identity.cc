@@ -9,13 +9,13 @@
 #include <string_view>
 
 #include "common/base/hash.h"
-#include "dataplane/tls/context.h"
+#include "common/base/openssl_ptr.h"
 
 namespace sluice::tls {
 namespace {
 
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free>>;
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
+using base::BioPtr;
+using base::NamesPtr;
 
 // Whatever is not printable ASCII is escaped.
 std::string SubjectOf(const X509* certificate) {

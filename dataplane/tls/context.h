@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/base/free_with.h"
 #include "dataplane/tls/ticket_keys.h"
 #include "sluice/v1/certificate.pb.h"
 #include "sluice/v1/cluster.pb.h"
@@ -19,15 +20,8 @@
 
 namespace sluice::tls {
 
-template <auto FreeFn>
-struct FreeWith {
-  template <typename T>
-  void operator()(T* handle) const {
-    FreeFn(handle);
-  }
-};
-using SslPtr = std::unique_ptr<SSL, FreeWith<SSL_free>>;
-using SslCtxPtr = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
+using SslPtr = std::unique_ptr<SSL, base::FreeWith<SSL_free>>;
+using SslCtxPtr = std::unique_ptr<SSL_CTX, base::FreeWith<SSL_CTX_free>>;
 
 struct ServerContextOptions {
   std::string service;  // Tickets are bound to it and to `client_auth` (session id context).

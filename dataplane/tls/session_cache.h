@@ -12,11 +12,11 @@
 #include <string>
 #include <unordered_map>
 
-#include "dataplane/tls/context.h"
+#include "common/base/free_with.h"
 
 namespace sluice::tls {
 
-using SessionPtr = std::unique_ptr<SSL_SESSION, FreeWith<SSL_SESSION_free>>;
+using SessionPtr = std::unique_ptr<SSL_SESSION, base::FreeWith<SSL_SESSION_free>>;
 
 class SessionCache {
  public:

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/free_with.h"
+
 namespace sluice::upstream {
 
 class H2Probe {
@@ -41,9 +43,6 @@ class H2Probe {
   // A health answer is tiny.
   static constexpr size_t kBodyBytesMax = 4096;
   static constexpr size_t kFrameHeadBytes = 5;
-  struct FreeSession {
-    void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
-  };
 
   static ssize_t OnBodyWanted(nghttp2_session*, int32_t, uint8_t* into, size_t room,
                               uint32_t* flags, nghttp2_data_source* source, void*);
@@ -58,7 +57,7 @@ class H2Probe {
   void Pump();
 
   const Question question_;
-  std::unique_ptr<nghttp2_session, FreeSession> session_;
+  std::unique_ptr<nghttp2_session, base::FreeWith<nghttp2_session_del>> session_;
   std::string body_out_;  // Not in a frame yet.
   std::string out_;
   std::string body_;

@@ -18,17 +18,8 @@ using testing::kTimeoutMs;
 using testing::RequestOf;
 using testing::ResourcesOf;
 using testing::VersionOf;
-using Kind = v1::ControllerMessage::MessageCase;
-using Progress = v1::NodeProgress;
 
 class FleetNodesTest : public testing::FleetTest {};
-
-constexpr Kind kWelcome = v1::ControllerMessage::kWelcome;
-constexpr Kind kOffer = v1::ControllerMessage::kOffer;
-constexpr Kind kChunk = v1::ControllerMessage::kChunk;
-constexpr Kind kPrepare = v1::ControllerMessage::kPrepare;
-constexpr Kind kCommit = v1::ControllerMessage::kCommit;
-constexpr Kind kDiscard = v1::ControllerMessage::kDiscard;
 
 TEST_F(FleetNodesTest, ACordonedNodeKeepsWhatItHasAndTakesNoPart) {
   Release(1, "a");

@@ -19,6 +19,13 @@ class FleetTest : public ::testing::Test {
  protected:
   using Kind = v1::ControllerMessage::MessageCase;
   using Progress = v1::NodeProgress;
+  static constexpr Kind kWelcome = v1::ControllerMessage::kWelcome;
+  static constexpr Kind kOffer = v1::ControllerMessage::kOffer;
+  static constexpr Kind kChunk = v1::ControllerMessage::kChunk;
+  static constexpr Kind kPrepare = v1::ControllerMessage::kPrepare;
+  static constexpr Kind kCommit = v1::ControllerMessage::kCommit;
+  static constexpr Kind kDiscard = v1::ControllerMessage::kDiscard;
+
   FleetTest()
       : fleet_(
             {.prepare_timeout_ms = kTimeoutMs, .report_interval_ms = 200},

@@ -50,9 +50,9 @@ class TcpConnection final : public ClientConnection {
   io::Task<void> PumpUp(Way& way);
   io::Task<http::Failure> Pump(Way& way);
   io::Task<http::Failure> Splice(Way& way);
-  // Until `wait` is ready; kTunnelTimeout when nothing has moved either way for too long.
-  io::Task<http::Failure> AwaitRead(Way& way);
-  io::Task<http::Failure> AwaitWrite(Way& way);
+  enum class Next : uint8_t { kRead, kWrite };
+  // Until the next one can be done; kTunnelTimeout when nothing has moved either way for too long.
+  io::Task<http::Failure> Await(Way& way, Next next);
   http::Failure OnWake(io::Wake wake) const;
   void ArmIdle(io::Timer& timer);
   void Moved(Way& way, size_t bytes);

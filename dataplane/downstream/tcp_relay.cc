@@ -54,7 +54,7 @@ io::Task<Failure> TcpConnection::Pump(Way& way) {
     }
     if (read == -EAGAIN) {
       buffer.Release();
-      const Failure failure = co_await AwaitRead(way);
+      const Failure failure = co_await Await(way, Next::kRead);
       if (failure != Failure::kNone) co_return failure;
       continue;
     }
@@ -71,7 +71,7 @@ io::Task<Failure> TcpConnection::Pump(Way& way) {
     while (!rest.empty()) {
       const ssize_t written = way.to.Write(rest.data(), rest.size());
       if (written == -EAGAIN) {
-        const Failure failure = co_await AwaitWrite(way);
+        const Failure failure = co_await Await(way, Next::kWrite);
         if (failure != Failure::kNone) co_return failure;
         continue;
       }
@@ -110,32 +110,21 @@ io::Task<Failure> TcpConnection::Splice(Way& way) {
       Moved(way, static_cast<size_t>(out));
       continue;
     }
-    const Failure failure = co_await AwaitWrite(way);
+    const Failure failure = co_await Await(way, Next::kWrite);
     if (failure != Failure::kNone) co_return failure;
   }
   co_return Failure::kNone;
 }
 
-io::Task<Failure> TcpConnection::AwaitRead(Way& way) {
+io::Task<Failure> TcpConnection::Await(Way& way, Next next) {
   for (;;) {
     ArmIdle(way.timer);
     io::Wait wait;
-    way.from.WaitToRead(wait);
-    wait.Until(way.timer);
-    const bool down = &way.to == &stream_;
-    if (down) wait.On(up_over_);
-    const io::Wake wake = co_await wait;
-    if (wake == io::Wake::kReady) co_return Failure::kNone;
-    const Failure failure = OnWake(wake);
-    if (failure != Failure::kNone) co_return failure;
-  }
-}
-
-io::Task<Failure> TcpConnection::AwaitWrite(Way& way) {
-  for (;;) {
-    ArmIdle(way.timer);
-    io::Wait wait;
-    way.to.WaitToWrite(wait);
+    if (next == Next::kRead) {
+      way.from.WaitToRead(wait);
+    } else {
+      way.to.WaitToWrite(wait);
+    }
     wait.Until(way.timer);
     const bool down = &way.to == &stream_;
     if (down) wait.On(up_over_);

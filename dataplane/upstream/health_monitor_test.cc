@@ -53,6 +53,14 @@ struct Listener {
   std::string address;
 };
 
+// Of a server whose certificate, issued by `ca`, names users.internal.
+std::shared_ptr<const tls::ServerContext> UsersContext(const TestCertificate& ca) {
+  CertificateSpec spec{.subject = "users", .names = {"DNS:users.internal"}};
+  const v1::Certificate certificate = TestCertificate(spec, &ca).Resource("users");
+  tls::ServerContextOptions options{.service = "users", .certificates = {&certificate}};
+  return *tls::ServerContext::Make(options);
+}
+
 // Answers every connection with the same bytes, in a thread of its own.
 class Server {
  public:
@@ -286,10 +294,7 @@ TEST_F(HealthProbeTest, NothingIsCalledAfterItIsDestroyed) {
 
 TEST_F(HealthProbeTest, HttpOverTlsVerifiesTheName) {
   const TestCertificate ca{CertificateSpec{.subject = "ca", .ca = true}};
-  CertificateSpec spec{.subject = "users", .names = {"DNS:users.internal"}};
-  const v1::Certificate certificate = TestCertificate(spec, &ca).Resource("users");
-  tls::ServerContextOptions server_options{.service = "users", .certificates = {&certificate}};
-  Server server(kOk, *tls::ServerContext::Make(server_options));
+  Server server(kOk, UsersContext(ca));
   tls::ClientOptions client_options{.ca_pem = ca.pem()};
 
   ProbeTarget target = Http(server.address());
@@ -470,10 +475,7 @@ TEST_F(HealthMonitorTest, DestructionStopsEverything) {
 
 TEST_F(HealthMonitorTest, HttpsChecksUseTheEndpointsServerName) {
   const TestCertificate ca{CertificateSpec{.subject = "ca", .ca = true}};
-  CertificateSpec spec{.subject = "users", .names = {"DNS:users.internal"}};
-  const v1::Certificate certificate = TestCertificate(spec, &ca).Resource("users");
-  tls::ServerContextOptions server_options{.service = "users", .certificates = {&certificate}};
-  Server server(kOk, *tls::ServerContext::Make(server_options));
+  Server server(kOk, UsersContext(ca));
   tls::ClientOptions client_options{.ca_pem = ca.pem()};
 
   cluster_.mutable_health_check()->set_initially_unhealthy(true);

@@ -39,17 +39,8 @@ def pick(value, *path):
     return value
 
 
-class Controller(process.Process):
-    def __init__(self, rig, name="controller", config=None, args=(), insecure=True):
-        self.data = os.path.join(rig.dir, name + ".data")
-        self.grpc, self.admin = (f"127.0.0.1:{rig.port()}" for _ in range(2))
-        argv = [os.path.join(BIN, "sluice-controller"), "--data-dir", self.data,
-                "--grpc-address", self.grpc, "--admin-address", self.admin,
-                *(["--insecure"] if insecure else []), *args]
-        self.insecure = insecure
-        if config:
-            argv += ["--config", config]
-        super().__init__(argv, rig.dir, name, process.sanitizer_environment(ROOT))
+class Daemon(process.Process):
+    """`admin` is the address of its admin API."""
 
     def start(self, ready=True):
         super().start()
@@ -62,11 +53,24 @@ class Controller(process.Process):
             raise RuntimeError(f"{self.name} ended with {self.proc.returncode}:\n{self.tail()}")
         return http_get(self.admin, "/healthz")[0] == 200
 
+
+class Controller(Daemon):
+    def __init__(self, rig, name="controller", config=None, args=(), insecure=True):
+        self.data = os.path.join(rig.dir, name + ".data")
+        self.grpc, self.admin = (f"127.0.0.1:{rig.port()}" for _ in range(2))
+        argv = [os.path.join(BIN, "sluice-controller"), "--data-dir", self.data,
+                "--grpc-address", self.grpc, "--admin-address", self.admin,
+                *(["--insecure"] if insecure else []), *args]
+        self.insecure = insecure
+        if config:
+            argv += ["--config", config]
+        super().__init__(argv, rig.dir, name, process.sanitizer_environment(ROOT))
+
     def metrics(self):
         return http_get(self.admin, "/metrics")[2].decode()
 
 
-class Proxy(process.Process):
+class Proxy(Daemon):
     def __init__(self, rig, node, host="127.0.0.1", workers=2, args=(), controller=None,
                  token=None):
         """`token`: a join token, for a controller that is not insecure."""
@@ -85,17 +89,6 @@ class Proxy(process.Process):
             self.write_token(token)
             argv += ["--join-token-file", self.token_file]
         super().__init__(argv, rig.dir, node, process.sanitizer_environment(ROOT))
-
-    def start(self, ready=True):
-        super().start()
-        if ready:
-            waiting.wait_for(f"{self.name} to answer /healthz", self.healthy)
-        return self
-
-    def healthy(self):
-        if not self.running():
-            raise RuntimeError(f"{self.name} ended with {self.proc.returncode}:\n{self.tail()}")
-        return http_get(self.admin, "/healthz")[0] == 200
 
     def write_token(self, token):
         with open(self.token_file + ".new", "w") as out:

@@ -11,6 +11,8 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
+import listener
+
 REFUSED = h2.errors.ErrorCodes.REFUSED_STREAM
 NO_ERROR = h2.errors.ErrorCodes.NO_ERROR
 
@@ -141,44 +143,28 @@ class Connection:
             self.goaway = event.error_code
 
 
-class H2Upstream:
+class H2Upstream(listener.Listener):
     """Listens on loopback. `on_request(request)` runs on a thread of its own as soon as the head is
     in; it answers by the connection's methods, or gives a body to answer the complete request
     with."""
 
     def __init__(self, port, on_request=None, host="127.0.0.1", tls=None, settings=None,
                  hoards=False):
-        self.host, self.port, self.tls = host, port, tls
+        super().__init__(host, port)
+        self.tls = tls
         self.on_request = on_request or (lambda request: b"")
         self.settings = settings or {}
         self.hoards = hoards  # Reads, but gives no window back.
         self.connections, self.requests = [], []
         self._lock = threading.Lock()
-        self._listener = None
         self.start()
-
-    @property
-    def address(self):
-        return f"{self.host}:{self.port}"
 
     @property
     def name(self):
         return f"h2 upstream {self.address}"
 
-    def start(self):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((self.host, self.port))
-        listener.listen(256)
-        self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-
     def stop(self):
-        if self._listener is not None:
-            with contextlib.suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            self._listener = None
+        super().stop()
         for connection in list(self.connections):
             connection.close()
 
@@ -191,15 +177,6 @@ class H2Upstream:
         for connection in list(self.connections):
             connection.close()
         self.connections, self.requests = [], []
-
-    def _accept(self, listener):
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
         if self.tls:

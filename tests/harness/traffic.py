@@ -33,6 +33,38 @@ class Worker:
                 self._stop.wait(0.01)
 
 
+class ToEveryProxy:
+    """Each proxy is asked by `ask(client)` again and again, over one connection; `pause` seconds
+    follow each of the answers that it yields. They are kept by node."""
+
+    def __init__(self, proxies, port, ask, pause):
+        self.answers = {proxy.node: [] for proxy in proxies}
+        self._ask, self._pause = ask, pause
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(proxy, port), daemon=True)
+                         for proxy in proxies]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _run(self, proxy, port):
+        with h1.Client(proxy.host, port) as client:
+            while not self._stop.is_set():
+                for answer in self._ask(client):
+                    self.answers[proxy.node].append(answer)
+                    self._stop.wait(self._pause)
+
+    def all(self):
+        return [answer for answers in self.answers.values() for answer in answers]
+
+
 def new_connections(host, port, **options):
     ask = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
 

@@ -6,6 +6,7 @@ import threading
 import time
 
 import h1
+import listener
 import waiting
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -58,7 +59,7 @@ class Connection:
         self.sock.sendall(data)
 
 
-class Upstream:
+class Upstream(listener.Listener):
     """Listens on loopback.
 
     `on_request(connection, request)` gives the bytes to answer a complete request with; None
@@ -67,38 +68,18 @@ class Upstream:
     """
 
     def __init__(self, port, host="127.0.0.1", on_request=None, on_head=None, tls=None):
-        self.host, self.port = host, port
+        super().__init__(host, port)
         self.on_request = on_request or (lambda connection, request: OK)
         self.on_head = on_head
         self.tls = tls
         self.connections = []
         self._changed = threading.Condition()
         self._arrivals = itertools.count()
-        self._listener = None
         self.start()
-
-    @property
-    def address(self):
-        return f"{self.host}:{self.port}"
-
-    def start(self):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((self.host, self.port))
-        listener.listen(256)
-        self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def stop(self):
         """Closes the listener and every connection."""
-        if self._listener is not None:
-            # close() alone does not wake a thread in accept().
-            try:
-                self._listener.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            self._listener.close()
-            self._listener = None
+        super().stop()
         for connection in list(self.connections):
             self.drop(connection)
 
@@ -114,15 +95,6 @@ class Upstream:
             self.drop(connection)
         with self._changed:
             self.connections = []
-
-    def _accept(self, listener):
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock):
         name = {}

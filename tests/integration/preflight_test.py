@@ -1,43 +1,19 @@
 #!/usr/bin/python3
 """A preflight: live requests are routed by the candidate too, and nothing changes by it."""
 import subprocess
-import threading
-import time
 import unittest  # noqa: F401
 
 import _path  # noqa: F401
-import h1
 import rig
+import traffic
 
 # Of ten requests in a row, so many go to each path.
 MIX = ["/api/items"] * 6 + ["/old/page"] * 3 + ["/nowhere"]
 
 
-class Load:
-    """Each proxy is asked for the mix again and again, over one connection."""
-
-    def __init__(self, proxies, port):
-        self.statuses = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(proxy, port), daemon=True)
-                         for proxy in proxies]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _run(self, proxy, port):
-        with h1.Client(proxy.host, port) as client:
-            while not self._stop.is_set():
-                for path in MIX:
-                    self.statuses.append((path, client.ask(rig.request(path)).status))
-                    time.sleep(0.002)
+def ask_for_the_mix(client):
+    for path in MIX:
+        yield path, client.ask(rig.request(path)).status
 
 
 class PreflightTest(rig.FleetTest):
@@ -65,14 +41,17 @@ class PreflightTest(rig.FleetTest):
              rig.route("moved", path_prefix="/nowhere",
                        redirect={"status": 301, "host": "new.test"})], **options)
 
+    def load(self):
+        return traffic.ToEveryProxy(self.rig.proxies, self.port, ask_for_the_mix, pause=0.002)
+
     def assert_untouched(self, load, revision):
         self.assertEqual(self.rig.ctl.revision(), revision)
-        self.assertEqual(set(load.statuses),
+        self.assertEqual(set(load.all()),
                          {("/api/items", 200), ("/old/page", 200), ("/nowhere", 404)})
 
     def test_a_dry_run_tells_what_would_change_by_route(self):
         before = self.rig.ctl.revision()
-        with Load(self.rig.proxies, self.port) as load:
+        with self.load() as load:
             said = self.rig.ctl.json("apply", "-f", self.rig.write(self.candidate()), "--dry-run",
                                      "nodes", "--preflight", "5s", "--allow-shrink")
         self.assert_untouched(load, before)
@@ -95,7 +74,7 @@ class PreflightTest(rig.FleetTest):
         self.assertIn("GET a.test/old/page", changes[("old", "UNMATCHED")]["examples"])
 
     def test_people_read_it_as_a_table(self):
-        with Load(self.rig.proxies, self.port):
+        with self.load():
             done = self.rig.ctl("apply", "-f", self.rig.write(self.candidate()), "--dry-run", "nodes",
                                 "--preflight", "3s", "--allow-shrink")
         for words in ("preflight, 3.000 s of 3.000 s on 3 nodes", "would be treated otherwise",
@@ -104,7 +83,7 @@ class PreflightTest(rig.FleetTest):
 
     def test_the_gate_keeps_it_from_everybody(self):
         before = self.rig.ctl.revision()
-        with Load(self.rig.proxies, self.port) as load:
+        with self.load() as load:
             done = self.rig.apply(self.candidate(), "--allow-shrink", "--max-changed-ratio", "0.05",
                                   "--preflight", "3s", code=1)
             self.assert_untouched(load, before)
@@ -115,18 +94,18 @@ class PreflightTest(rig.FleetTest):
         routes = self.now()["services"][0]["routes"] + [
             rig.route("extra", path_prefix="/extra", respond={"status": 204})]
         gates = {"max_changed_ratio": 0.0}
-        with Load(self.rig.proxies, self.port) as load:
+        with self.load() as load:
             done = self.rig.apply(self.version(
                 routes, rollout={"waves": ["1"], "bake": "100ms", "preflight": "3s",
                                  "gates": {**gates, "requests_min": 1}}))
         self.assertIn("none would be treated otherwise", done.stdout)
         self.assertIn("released to the whole fleet", done.stdout)
-        self.assertEqual({status for path, status in load.statuses if path != "/nowhere"}, {200})
+        self.assertEqual({status for path, status in load.all() if path != "/nowhere"}, {200})
         self.rig.apply(self.now())
 
     def test_on_one_node_and_of_a_sample(self):
         document = self.candidate(rollout={"preflight": "3s", "preflight_sample_percent": 20})
-        with Load(self.rig.proxies, self.port):
+        with self.load():
             said = self.rig.ctl.json("apply", "-f", self.rig.write(document), "--dry-run", "nodes",
                                      "--preflight-nodes", "1", "--allow-shrink")
         found = rig.pick(said, "preflight")

@@ -6,8 +6,8 @@ import time
 import unittest  # noqa: F401
 
 import _path  # noqa: F401
-import h1
 import rig
+import traffic
 import upstream
 
 BACK_WITHIN = 15 * rig.SLOWDOWN  # Seconds.
@@ -15,34 +15,9 @@ BAKE = {"waves": ["1", "40%"], "bake": "3s",
         "gates": {"requests_min": 30, "effective_within": "20s"}}
 
 
-class Load:
-    """A hundred requests a second to each proxy; what was answered, by proxy."""
-
-    def __init__(self, proxies, port):
-        self.answers = {proxy.node: [] for proxy in proxies}
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(proxy, port), daemon=True)
-                         for proxy in proxies]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _run(self, proxy, port):
-        with h1.Client(proxy.host, port) as client:
-            while not self._stop.wait(0.01):
-                response = client.ask(rig.request("/"))
-                version = client.ask(rig.request("/version")).body.decode()
-                self.answers[proxy.node].append((response.status, version))
-
-    def versions_seen(self, node):
-        return {version for _, version in self.answers[node]}
+def ask_for_the_version(client):
+    status = client.ask(rig.request("/")).status
+    yield status, client.ask(rig.request("/version")).body.decode()
 
 
 class WavesTest(rig.FleetTest):
@@ -80,6 +55,10 @@ class WavesTest(rig.FleetTest):
         # Whatever the test before left: every node has the same good version.
         self.rig.apply(self.version("good", self.good), "--strategy", "all-at-once", "--force")
 
+    def load(self):
+        """A hundred requests a second to each proxy, and who answered."""
+        return traffic.ToEveryProxy(self.rig.proxies, self.port, ask_for_the_version, pause=0.01)
+
     def served(self):
         return [self.get("/version", at=p.host).body.decode() for p in self.rig.proxies]
 
@@ -91,24 +70,24 @@ class WavesTest(rig.FleetTest):
 
     def assert_taken_back(self, load, text, since):
         """Only the first node ever had it, and not for long."""
-        seen = [node for node in load.answers if text in load.versions_seen(node)]
+        seen = [node for node, answers in load.answers.items()
+                if text in {version for _, version in answers}]
         self.assertIn(seen, ([], ["node-1"]))
         rig.wait_for("all to be back", lambda: self.served() == ["good"] * 5)
         self.assertLess(time.monotonic() - since, BACK_WITHIN)
 
     def test_a_good_version_goes_through_every_wave(self):
-        with Load(self.rig.proxies, self.port) as load:
+        with self.load() as load:
             done = self.rig.apply(self.version("better", self.good))
         self.assertIn("released to the whole fleet", done.stdout)
         self.assertEqual(self.served(), ["better"] * 5)
-        self.assertEqual({status for answers in load.answers.values() for status, _ in answers},
-                         {200})
+        self.assertEqual({status for status, _ in load.all()}, {200})
         rollout = self.rollout()
         self.assertEqual([w["size"] for w in rollout["waves"]], [1, 2, 5])
         self.assertEqual(self.state(), "completed")
 
     def test_errors_are_taken_back_with_their_figures(self):
-        with Load(self.rig.proxies, self.port) as load:
+        with self.load() as load:
             rig.wait_for("something to compare with",
                          lambda: all(len(a) > 50 for a in load.answers.values()))
             began = time.monotonic()
@@ -125,7 +104,7 @@ class WavesTest(rig.FleetTest):
         self.assertIn("failed", self.rig.ctl("status").stdout)
 
     def test_latency_is_taken_back(self):
-        with Load(self.rig.proxies, self.port) as load:
+        with self.load() as load:
             rig.wait_for("something to compare with",
                          lambda: all(len(a) > 120 for a in load.answers.values()))
             document = self.version("slow", self.slow, gates={**BAKE["gates"], "requests_min": 150},
@@ -142,7 +121,7 @@ class WavesTest(rig.FleetTest):
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind((self.rig.proxies[3].host, port))
             holder.listen()
-            with Load(self.rig.proxies, self.port) as load:
+            with self.load() as load:
                 extra = rig.service(port, [rig.route("all", [self.good], "b-up")], name="blocked")
                 began = time.monotonic()
                 done = self.rig.apply(self.version("refused", self.good, extra), code=1)
@@ -150,7 +129,7 @@ class WavesTest(rig.FleetTest):
                 self.assert_taken_back(load, "refused", began)
 
     def test_a_killed_controller_goes_on_where_it_was(self):
-        with Load(self.rig.proxies, self.port) as load:
+        with self.load() as load:
             path = self.rig.write(self.version("resumed", self.good, bake="6s"))
             self.rig.ctl("apply", "-f", path)
             rig.wait_for("the first wave", lambda: self.served()[0] == "resumed")
@@ -159,11 +138,10 @@ class WavesTest(rig.FleetTest):
             self.rig.controller.start()
             rig.wait_for("all", lambda: self.served() == ["resumed"] * 5)
             rig.wait_for("its end", lambda: self.state() == "completed")
-        self.assertEqual({status for answers in load.answers.values() for status, _ in answers},
-                         {200})
+        self.assertEqual({status for status, _ in load.all()}, {200})
 
     def test_a_killed_controller_still_takes_back_what_hurts(self):
-        with Load(self.rig.proxies, self.port) as load:
+        with self.load() as load:
             rig.wait_for("something to compare with",
                          lambda: all(len(a) > 50 for a in load.answers.values()))
             path = self.rig.write(self.version("failing-2", self.failing, bake="60s"))

@@ -4,7 +4,7 @@ A connection error is accepted for a stream error when the code is the right one
 choose to treat a stream error as a connection error" (RFC 9113 section 5.4.1).
 """
 import h2_frames as h2
-import observe
+from verdict import decide
 
 PROBE = "/probe-after"
 
@@ -128,19 +128,5 @@ class H2Judge:
 
 
 def verdict(target, case, sending):
-    """(class that held, None) or (None, why none did)."""
-    judge = H2Judge(target, case, sending)
-    reasons = {}
-    held = []
-
-    def decided():
-        for name in case.classes:
-            reasons[name] = getattr(judge, name)()
-            if reasons[name] is None:
-                held.append(name)
-                return True
-        return False
-    patience = 3.0 * observe.waiting.SLOWDOWN + 1.5
-    if sending.wait(decided, patience):
-        return held[0], None
-    return None, "; ".join(f"{k}: {v}" for k, v in reasons.items()) + "; " + judge.saw()
+    """As verdict.decide."""
+    return decide(H2Judge(target, case, sending), patience=1.5)

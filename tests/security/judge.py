@@ -9,6 +9,7 @@ import time
 import h1
 import observe
 import rig
+from verdict import decide
 
 HOSTS_AND_METHODS = 10_000
 HOSTS_AT_A_TIME = 100
@@ -368,20 +369,6 @@ class Judge:
 
 
 def verdict(target, case, sending):
-    """(class that held, None) or (None, why none did)."""
-    judge = Judge(target, case, sending)
-    reasons = {}
-    held = []
-
-    def decided():
-        for name in case.classes:
-            reasons[name] = getattr(judge, name)()
-            if reasons[name] is None:
-                held.append(name)
-                return True
-        return False
+    """As verdict.decide."""
     # A wrong answer already given cannot become right, but the close or abort may still travel.
-    patience = 3.0 * observe.waiting.SLOWDOWN + 4.0
-    if sending.wait(decided, patience):
-        return held[0], None
-    return None, "; ".join(f"{k}: {v}" for k, v in reasons.items()) + "; " + judge.saw()
+    return decide(Judge(target, case, sending), patience=4.0)

@@ -48,10 +48,9 @@ ExitCode Run(const Options& options, Session& session) {
   request.set_from_revision(options.from);
   request.set_to_revision(options.to);
   if (!options.path.empty()) {
-    auto document = LoadDocument(options.path, session.console());
+    auto document = LoadWithReferenced(options.path, session.console());
     if (!document.ok())
       return session.Fail(ExitCode::kFailed, std::string(document.status().message()));
-    AttachReferenced(options.path, &*document);
     *request.mutable_document() = *std::move(document);
   }
   ControllerClient* client = session.Client();

@@ -32,15 +32,17 @@ absl::StatusOr<v1::Document> LoadDocument(const std::string& path, const Console
   return document;
 }
 
-void AttachReferenced(const std::string& path, v1::Document* document) {
+absl::StatusOr<v1::Document> LoadWithReferenced(const std::string& path, const Console& console) {
+  ASSIGN_OR_RETURN(v1::Document document, LoadDocument(path, console));
   const fs::path folder = FolderOf(path);
-  for (const std::string& name : build::ReferencedPaths(*document)) {
+  for (const std::string& name : build::ReferencedPaths(document)) {
     auto content = base::ReadFile((folder / name).string(), kReferencedBytesMax);
     if (!content.ok()) continue;
-    v1::SourceFile* file = document->add_referenced();
+    v1::SourceFile* file = document.add_referenced();
     file->set_path(name);
     file->set_content(*std::move(content));
   }
+  return document;
 }
 
 }  // namespace sluice::sluicectl

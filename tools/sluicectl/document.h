@@ -12,8 +12,8 @@ namespace sluice::sluicectl {
 // The file, the directory's files, or with "-" standard input (shown as <stdin>).
 absl::StatusOr<v1::Document> LoadDocument(const std::string& path, const Console& console);
 
-// Adds the certificates and other files that the document names and this machine has, relative to
+// With the certificates and other files that the document names and this machine has, relative to
 // the folder of `path`. Others are left to the controller, which may have them.
-void AttachReferenced(const std::string& path, v1::Document* document);
+absl::StatusOr<v1::Document> LoadWithReferenced(const std::string& path, const Console& console);
 
 }  // namespace sluice::sluicectl

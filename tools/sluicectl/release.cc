@@ -53,6 +53,27 @@ std::string VersionName(const v1::Version& version) {
   return fmt::format("version {} (root {})", version.revision(), ShortRoot(version.root()));
 }
 
+// How long a call may take that the controller ends by itself after the timeout (0: its own
+// choice), or at once unless it waits.
+template <typename Request>
+ControllerClient::Timeout TimeoutOf(const Request& request) {
+  // To prepare, and the longest preflight that a document may ask for.
+  constexpr std::chrono::milliseconds kWithoutWaiting{3'660'000};
+  if (request.timeout_ms() > 0) return std::chrono::milliseconds(request.timeout_ms());
+  if (!request.wait()) return kWithoutWaiting;
+  return std::nullopt;
+}
+
+StreamHandler<v1::ApplyProgress> HandlerOf(ReleaseView& view) {
+  StreamHandler<v1::ApplyProgress> handler;
+  handler.on_message = [&view](const v1::ApplyProgress& progress) {
+    view.OnProgress(progress);
+    return true;
+  };
+  handler.on_tick = [&view] { view.OnTick(); };
+  return handler;
+}
+
 }  // namespace
 
 ReleaseView::ReleaseView(const Session& session, Options options)
@@ -320,25 +341,15 @@ Text ReleaseView::RejectionText() const {
   return text;
 }
 
-ControllerClient::Timeout TimeoutOf(bool wait, DurationMs timeout) {
-  // To prepare, and the longest preflight that a document may ask for.
-  constexpr std::chrono::milliseconds kWithoutWaiting{3'660'000};
-  if (timeout.value > 0) return std::chrono::milliseconds(timeout.value);
-  if (!wait) return kWithoutWaiting;
-  return std::nullopt;
+ExitCode FollowApply(ControllerClient& client, const v1::ApplyRequest& request, Session& session) {
+  ReleaseView view(session, {request.wait(), request.dry_run(), &request.document()});
+  return view.Finish(client.Apply(request, TimeoutOf(request), HandlerOf(view)));
 }
 
 ExitCode FollowRollback(ControllerClient& client, const v1::RollbackRequest& request,
                         Session& session) {
   ReleaseView view(session, {.wait = request.wait()});
-  StreamHandler<v1::ApplyProgress> handler;
-  handler.on_message = [&view](const v1::ApplyProgress& progress) {
-    view.OnProgress(progress);
-    return true;
-  };
-  handler.on_tick = [&view] { view.OnTick(); };
-  return view.Finish(client.Rollback(
-      request, TimeoutOf(request.wait(), DurationMs{request.timeout_ms()}), handler));
+  return view.Finish(client.Rollback(request, TimeoutOf(request), HandlerOf(view)));
 }
 
 }  // namespace sluice::sluicectl

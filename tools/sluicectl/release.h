@@ -64,11 +64,8 @@ class ReleaseView {
   bool preflight_told_ = false;
 };
 
-// How long a call may take that the controller ends by itself after `timeout` (0: its own choice),
-// or at once unless `wait`.
-ControllerClient::Timeout TimeoutOf(bool wait, DurationMs timeout);
-
 // Makes the call and shows it.
+ExitCode FollowApply(ControllerClient& client, const v1::ApplyRequest& request, Session& session);
 ExitCode FollowRollback(ControllerClient& client, const v1::RollbackRequest& request,
                         Session& session);
 

@@ -21,6 +21,12 @@ void Print(const v1::Rollout& rollout, Session& session) {
   }
 }
 
+ExitCode Answer(const absl::StatusOr<v1::Rollout>& rollout, Session& session) {
+  if (!rollout.ok()) return session.Fail(rollout.status());
+  Print(*rollout, session);
+  return ExitCode::kDone;
+}
+
 // Redrawn in place on a terminal; else a block, or a JSON line, for each change.
 ExitCode Watch(ControllerClient& client, const v1::GetRolloutRequest& request, Session& session) {
   LiveBlock block(session.console());
@@ -57,10 +63,7 @@ ExitCode RunStatus(const StatusOptions& options, Session& session) {
   v1::GetRolloutRequest request;
   request.set_revision(options.revision);
   if (options.watch) return Watch(*client, request, session);
-  const auto rollout = client->GetRollout(request);
-  if (!rollout.ok()) return session.Fail(rollout.status());
-  Print(*rollout, session);
-  return ExitCode::kDone;
+  return Answer(client->GetRollout(request), session);
 }
 
 Command StatusVerb() {
@@ -82,10 +85,7 @@ ExitCode RunAction(Action::Action action, const std::string& reason, Session& se
   request.set_action(action);
   request.set_reason(reason);
   request.set_author(DefaultAuthor());
-  const auto rollout = client->ActOnRollout(request);
-  if (!rollout.ok()) return session.Fail(rollout.status());
-  Print(*rollout, session);
-  return ExitCode::kDone;
+  return Answer(client->ActOnRollout(request), session);
 }
 
 Command ActionVerb(const std::string& name, const std::string& summary, Action::Action action) {

@@ -9,7 +9,11 @@
 
 namespace sluice::sluicectl {
 
-struct StrategyFlags {
+struct ReleaseFlags {
+  bool wait = false;
+  std::string message;
+  bool partial = false;
+  DurationMs timeout;           // 0: the controller's own choice.
   std::string kind;             // waves, all-at-once; empty: as configured.
   std::string waves;            // "1,10%,50%".
   DurationMs bake;              // 0: as configured.
@@ -20,8 +24,9 @@ struct StrategyFlags {
 };
 
 // Bound to `flags`, which must outlive them.
-std::vector<Flag> StrategyFlagsOf(StrategyFlags* flags);
+std::vector<Flag> ReleaseFlagsOf(ReleaseFlags* flags);
 
-v1::StrategyChoice ChoiceOf(const StrategyFlags& flags);
+void Fill(v1::ApplyRequest* request, const ReleaseFlags& flags);
+void Fill(v1::RollbackRequest* request, const ReleaseFlags& flags);
 
 }  // namespace sluice::sluicectl

@@ -103,6 +103,9 @@ void CheckListener(const v1::Listener& listener, const Known& known, ResourceErr
   }
   CheckTimeouts(listener.timeouts(), &errors);
   CheckLimits(listener.limits(), &errors);
+  for (int i = 0; i < listener.placement_size(); ++i) {
+    AddProblem(fmt::format("placement[{}]", i), LabelProblem(listener.placement(i)), &errors);
+  }
 }
 
 }  // namespace sluice::config

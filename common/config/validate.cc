@@ -7,6 +7,7 @@
 
 #include "common/base/address.h"
 #include "common/base/nearest.h"
+#include "common/config/bound_address.h"
 #include "common/config/checks.h"
 
 namespace sluice::config {
@@ -97,27 +98,23 @@ Resources SortedWithoutDuplicates(const Resources& resources,
 
 // A place where the proxy listens, to be compared with the others.
 struct Bound {
-  base::SocketAddress address;
+  BoundAddress bound;
   std::string who;  // For people.
 };
 
-bool Collide(const base::SocketAddress& a, const base::SocketAddress& b) {
-  if (a.port() != b.port() || a.family() != b.family()) return false;
-  return a.is_unspecified() || b.is_unspecified() || a.ToString() == b.ToString();
-}
-
 // Addresses that are malformed are reported elsewhere.
 void CheckCollision(const std::string& address, const std::string& field, const std::string& who,
-                    ResourceErrors errors, std::vector<Bound>* all) {
+                    const v1::Listener* listener, ResourceErrors errors, std::vector<Bound>* all) {
   const auto resolved = base::ResolveNumeric(address);
   if (!resolved.ok()) return;
+  const BoundAddress bound{*resolved, listener};
   for (const Bound& other : *all) {
-    if (!Collide(*resolved, other.address)) continue;
+    if (!Collide(bound, other.bound)) continue;
     errors.Add(field, fmt::format("{} already has {}; give {} another address or port", other.who,
-                                  other.address.ToString(), who));
+                                  other.bound.address.ToString(), who));
     return;
   }
-  all->push_back({*resolved, who});
+  all->push_back({bound, who});
 }
 
 void CheckCollisions(const Bodies& bodies, std::vector<v1::ResourceError>* errors) {
@@ -126,16 +123,17 @@ void CheckCollisions(const Bodies& bodies, std::vector<v1::ResourceError>* error
     const ResourceErrors to(*body.resource, errors);
     const v1::Settings& settings = body.message;
     if (settings.admin().enabled()) {
-      CheckCollision(settings.admin().address(), "admin.address", "the admin API", to, &all);
+      CheckCollision(settings.admin().address(), "admin.address", "the admin API", nullptr, to,
+                     &all);
     }
     if (settings.metrics().enabled()) {
-      CheckCollision(settings.metrics().address(), "metrics.address", "the metrics endpoint", to,
-                     &all);
+      CheckCollision(settings.metrics().address(), "metrics.address", "the metrics endpoint",
+                     nullptr, to, &all);
     }
   }
   for (const Body<v1::Listener>& body : bodies.listeners) {
     CheckCollision(body.message.address(), "address",
-                   fmt::format("service '{}'", body.message.name()),
+                   fmt::format("service '{}'", body.message.name()), &body.message,
                    ResourceErrors(*body.resource, errors), &all);
   }
 }

@@ -273,6 +273,37 @@ TEST(ValidateTest, Listener) {
             [](Parts* parts) { parts->listener.mutable_limits()->set_target_bytes(65536); });
 }
 
+TEST(ValidateTest, ListenersThatNoNodeCanHaveTogetherMayShareAnAddress) {
+  using Labels = std::vector<std::string>;
+  const auto errors_with = [](const Labels& one, const Labels& another) {
+    Parts parts = GoodParts();
+    parts.listener.mutable_placement()->Assign(one.begin(), one.end());
+    snapshot::Resources resources = ResourcesOf(parts);
+    v1::Listener other;
+    other.set_name("other");
+    other.set_address("0.0.0.0:8000");
+    other.mutable_placement()->Assign(another.begin(), another.end());
+    v1::RouteTable table;
+    table.set_service("other");
+    resources.push_back(snapshot::MakeResource(v1::RESOURCE_KIND_LISTENER, "other", other));
+    resources.push_back(snapshot::MakeResource(v1::RESOURCE_KIND_ROUTE_TABLE, "other", table));
+    return Errors(resources).size();
+  };
+  EXPECT_EQ(errors_with({"tier=edge"}, {"tier=core"}), 0u);
+  EXPECT_EQ(errors_with({"tier=edge", "zone=eu"}, {"rack=1", "zone=us"}), 0u);
+  EXPECT_EQ(errors_with({"tier=edge"}, {"tier=edge", "zone=eu"}), 1u);
+  EXPECT_EQ(errors_with({"tier=edge"}, {"zone=eu"}), 1u);
+  EXPECT_EQ(errors_with({"tier=edge"}, {"tiers=core"}), 1u);
+  EXPECT_EQ(errors_with({"tier=edge"}, {}), 1u);
+}
+
+TEST(ValidateTest, PlacementTakesLabels) {
+  for (const char* label : {"tier", "=edge", "a b=c", "a=b,c"}) {
+    ExpectOne("placement[0]", "no label",
+              [label](Parts* parts) { parts->listener.add_placement(label); });
+  }
+}
+
 TEST(ValidateTest, ListenersMustNotShareAnAddress) {
   const Parts parts = GoodParts();
   for (const auto& [address, collides] :

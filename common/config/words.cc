@@ -12,8 +12,9 @@ namespace sluice::config {
 namespace {
 
 constexpr size_t kNameBytesMax = 128;
+constexpr size_t kLabelBytesMax = 256;
 constexpr size_t kHostBytesMax = 253;  // RFC 1035 section 2.3.4.
-constexpr size_t kLabelBytesMax = 63;
+constexpr size_t kHostLabelBytesMax = 63;
 constexpr uint32_t kDurationMaxMs = 24 * 60 * 60 * 1000;
 
 bool IsAlphanumeric(char c) {
@@ -48,6 +49,23 @@ std::string NameProblem(std::string_view name) {
   return {};
 }
 
+std::string LabelProblem(std::string_view label) {
+  const size_t equals = label.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return fmt::format("'{}' is no label; write key=value", label);
+  }
+  if (label.size() > kLabelBytesMax) {
+    return fmt::format("the label has {} bytes; at most {} are allowed", label.size(),
+                       kLabelBytesMax);
+  }
+  const bool is_word = std::all_of(label.begin(), label.end(),
+                                   [](char c) { return c > ' ' && c < 0x7f && c != ','; });
+  if (!is_word) {
+    return fmt::format("'{}' is no label; use printable ASCII without spaces and commas", label);
+  }
+  return {};
+}
+
 std::string HostNameProblem(std::string_view name) {
   if (name.empty()) return "the host name is empty";
   if (name.size() > kHostBytesMax) {
@@ -59,8 +77,8 @@ std::string HostNameProblem(std::string_view name) {
     if (label.empty()) {
       return fmt::format("'{}' has an empty label; remove the dot too many", name);
     }
-    if (label.size() > kLabelBytesMax) {
-      return fmt::format("'{}' has a label of more than {} bytes", name, kLabelBytesMax);
+    if (label.size() > kHostLabelBytesMax) {
+      return fmt::format("'{}' has a label of more than {} bytes", name, kHostLabelBytesMax);
     }
     if (!ConsistsOf(label, "-_")) {
       return fmt::format("'{}' is not a host name; use letters, digits, '-', '_' and '.'", name);

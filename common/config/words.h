@@ -11,6 +11,9 @@ namespace sluice::config {
 // Of services, routes and clusters: they become labels of metrics and parts of commands.
 std::string NameProblem(std::string_view name);
 
+// A node's label, "key=value". The key has no '=', the whole no space and no comma.
+std::string LabelProblem(std::string_view label);
+
 // A DNS name in lower case or upper case, without port.
 std::string HostNameProblem(std::string_view name);
 

@@ -16,6 +16,7 @@
 namespace sluice::snapshot {
 
 using Resources = std::vector<std::shared_ptr<const v1::Resource>>;
+using SharedResources = std::shared_ptr<const Resources>;
 
 // SHA-256 (32 raw bytes) of kind, name and body, each preceded by its length. Lengths are eight
 // bytes, the kind four, least byte first. Stored and sent between releases, so it must never

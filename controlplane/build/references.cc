@@ -10,6 +10,7 @@
 
 #include "common/base/address.h"
 #include "common/base/nearest.h"
+#include "common/config/bound_address.h"
 
 namespace sluice::build {
 namespace {
@@ -55,7 +56,7 @@ Mention MentionOf(const yaml::FieldPlaces& places, std::string_view field, std::
 
 // A place where the proxies listen.
 struct Bound {
-  base::SocketAddress address;
+  config::BoundAddress bound;
   std::string who;
   Mention mention;
 };
@@ -64,29 +65,27 @@ class BoundAddresses {
  public:
   explicit BoundAddresses(yaml::Problems* problems) : problems_(problems) {}
 
-  void Add(const std::string& text, std::string who, Mention mention) {
+  // `listener`: null for what is on every node.
+  void Add(const std::string& text, const v1::Listener* listener, std::string who,
+           Mention mention) {
     const auto address = base::ResolveNumeric(text);
     if (!address.ok()) return;  // Reported where it was read.
+    const config::BoundAddress bound{*address, listener};
     std::vector<Bound>& others = by_port_[address->port()];
     for (const Bound& other : others) {
-      if (!Collide(*address, other.address)) continue;
+      if (!config::Collide(bound, other.bound)) continue;
       const bool written = other.mention.place.line > 0;
       problems_->Error(mention.place, mention.path,
                        fmt::format("{} listens on {} already{}; give one of them another port",
-                                   other.who, other.address.ToString(),
+                                   other.who, other.bound.address.ToString(),
                                    written ? " at " + problems_->Format(other.mention.place) : ""));
       return;
     }
     // A port taken a thousand times on different addresses would make this quadratic.
-    if (others.size() < 1000) others.push_back({*address, std::move(who), std::move(mention)});
+    if (others.size() < 1000) others.push_back({bound, std::move(who), std::move(mention)});
   }
 
  private:
-  static bool Collide(const base::SocketAddress& a, const base::SocketAddress& b) {
-    if (a.family() != b.family()) return false;
-    return a.is_unspecified() || b.is_unspecified() || a.ToString() == b.ToString();
-  }
-
   yaml::Problems* const problems_;
   std::unordered_map<uint16_t, std::vector<Bound>> by_port_;
 };
@@ -95,17 +94,18 @@ void CheckAddresses(const yaml::Draft& draft, yaml::Problems* problems) {
   BoundAddresses bound(problems);
   const v1::Settings& settings = draft.settings;
   if (settings.admin().enabled()) {
-    bound.Add(settings.admin().address(), "the admin API",
+    bound.Add(settings.admin().address(), nullptr, "the admin API",
               MentionOf(draft.settings_places, "admin.address", "admin.bind_address"));
   }
   if (settings.metrics().enabled()) {
-    bound.Add(settings.metrics().address(), "the metrics endpoint",
+    bound.Add(settings.metrics().address(), nullptr, "the metrics endpoint",
               MentionOf(draft.settings_places, "metrics.address", "metrics.bind_address"));
   }
   for (const yaml::ServiceDraft& service : draft.services) {
     std::string path = service.name.path;
     path.replace(path.rfind("name"), 4, "bind_address");
-    bound.Add(service.listener.address(), fmt::format("service {}", Quoted(service.name.text)),
+    bound.Add(service.listener.address(), &service.listener,
+              fmt::format("service {}", Quoted(service.name.text)),
               MentionOf(service.listener_places, "address", path));
   }
 }

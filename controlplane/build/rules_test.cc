@@ -346,6 +346,17 @@ INSTANTIATE_TEST_SUITE_P(
              "  - {name: b, bind_address: '0.0.0.0:80', routes: []}\n",
              {"a.yaml:3:29: error: services[1].bind_address: service 'a' listens on 127.0.0.1:80 "
               "already at a.yaml:2:29; give one of them another port"}},
+        Rule{"AddressTwiceWherePlacementsExcludeEachOther",
+             "services:\n"
+             "  - {name: a, bind_address: '0.0.0.0:80', placement: {zone: eu}, routes: []}\n"
+             "  - {name: b, bind_address: '0.0.0.0:80', placement: {zone: us}, routes: []}\n",
+             {}},
+        Rule{"AddressTwiceWhereANodeMayHaveBoth",
+             "services:\n"
+             "  - {name: a, bind_address: '0.0.0.0:80', placement: {zone: eu}, routes: []}\n"
+             "  - {name: b, bind_address: '0.0.0.0:80', placement: {tier: edge}, routes: []}\n",
+             {"a.yaml:3:29: error: services[1].bind_address: service 'a' listens on 0.0.0.0:80 "
+              "already at a.yaml:2:29; give one of them another port"}},
         Rule{"AddressOfAdmin",
              "services:\n  - {name: a, bind_address: '127.0.0.1:6190', routes: []}\n",
              {"a.yaml:2:29: error: services[0].bind_address: the admin API listens on "

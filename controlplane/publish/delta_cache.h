@@ -18,7 +18,7 @@
 
 namespace sluice::publish {
 
-using SharedResources = std::shared_ptr<const snapshot::Resources>;
+using snapshot::SharedResources;
 
 // Offer and chunks, in order.
 struct EncodedOffer {
@@ -31,7 +31,7 @@ snapshot::ChangedAs ChangedAsFor(const v1::Hello& hello);
 
 class DeltaCache {
  public:
-  static constexpr size_t kDeltasMax = 16;
+  static constexpr size_t kDeltasMax = 32;
   static constexpr size_t kRootsMax = 8;
 
   // Null when the root is not known: the delta then builds on nothing.

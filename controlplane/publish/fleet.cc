@@ -44,7 +44,12 @@ std::vector<v1::ResourceError> SaidBefore(std::vector<v1::ResourceError> errors)
 }  // namespace
 
 Fleet::Fleet(FleetOptions options, DeltaCache::Load load, Send send)
-    : options_(options), send_(std::move(send)), deltas_(std::move(load)) {}
+    : options_(options),
+      send_(std::move(send)),
+      deltas_([this, load = std::move(load)](const std::string& root) {
+        const SharedResources part = placement_.FindPart(root);
+        return part != nullptr ? part : load(root);
+      }) {}
 
 void Fleet::SetReleased(const v1::Version& version, SharedResources resources) {
   released_ = version;
@@ -84,10 +89,12 @@ bool Fleet::SetCordoned(const std::string& node_id, bool cordoned, int64_t now_m
   return true;
 }
 
-bool Fleet::SetLabels(const std::string& node_id, std::map<std::string, std::string> labels) {
+bool Fleet::SetLabels(const std::string& node_id, std::map<std::string, std::string> labels,
+                      int64_t now_ms) {
   const auto found = nodes_.find(node_id);
   if (found == nodes_.end()) return false;
   found->second.SetLabels(std::move(labels));
+  SendNext(found->second, now_ms);  // Other services may be placed on it now.
   return true;
 }
 
@@ -144,11 +151,12 @@ Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const st
   streams_[stream] = &node;
   node.last_seen_ms = now_ms;
   node.last_seen_unix_ms = now_unix_ms;
-  if (node.version.root() != hello.current().root() || node.version_since_unix_ms == 0) {
+  const v1::Version current = Recognize(node, hello.current());
+  if (node.version.root() != current.root() || node.version_since_unix_ms == 0) {
     node.version_since_unix_ms = now_unix_ms;
   }
-  node.version = hello.current();
-  node.base_root = hello.current().root();
+  node.version = current;
+  node.placed_root = node.base_root = hello.current().root();
   node.stage = Stage::kIdle;
   node.commits_failed = 0;
   node.bytes_sent = 0;
@@ -191,24 +199,27 @@ void Fleet::OnDisconnect(uint64_t stream, const std::string& note, int64_t now_m
 
 void Fleet::Offer(ProxyNode& node, const v1::Version& version, const SharedResources& resources,
                   bool dry_run, int64_t now_ms) {
+  const auto placed = PlacedFor(node, version, resources);
   const EncodedOffer& offer =
-      deltas_.Find(node.base_root, version, resources, ChangedAsFor(node.hello));
+      deltas_.Find(node.base_root, placed->version, placed->resources, ChangedAsFor(node.hello));
   for (const SharedMessage& message : offer.messages) send_(node.stream, message);
   const bool keep = dry_run && rollout_.request().keep;
-  send_(node.stream, PrepareMessage(version.root(), dry_run, keep));
+  send_(node.stream, PrepareMessage(placed->version.root(), dry_run, keep));
   node.bytes_sent += offer.bytes;
   node.stage = Stage::kOffered;
   node.offered = version;
+  node.offered_root = placed->version.root();
   node.dry_run = dry_run;
   node.resynced = false;
   node.deadline_ms = now_ms + options_.prepare_timeout_ms;
 }
 
-std::vector<v1::ResourceError> Fleet::RefuseFor(ProxyNode& node, const std::string& root,
+std::vector<v1::ResourceError> Fleet::RefuseFor(ProxyNode& node, const v1::Version& version,
                                                 const SharedResources& resources, bool dry_run) {
-  std::vector<v1::ResourceError> errors =
-      capabilities_.WhatIsLacking(root, resources, node.hello, node.knows_everything);
-  if (!errors.empty() && !dry_run) node.NoteRejected(root, errors);
+  const auto placed = PlacedFor(node, version, resources);
+  std::vector<v1::ResourceError> errors = capabilities_.WhatIsLacking(
+      placed->version.root(), placed->resources, node.hello, node.knows_everything);
+  if (!errors.empty() && !dry_run) node.NoteRejected(version.root(), errors);
   return errors;
 }
 
@@ -227,18 +238,17 @@ void Fleet::CatchUp(ProxyNode& node, int64_t now_ms) {
   const v1::Version& target = TargetOf(node.id);
   if (!node.connected() || target.root().empty() || node.stage != Stage::kIdle) return;
   if (node.FindRejection(target.root()) != nullptr) return;
-  if (node.version.root() != target.root()) {
+  const SharedResources& resources = ResourcesFor(node);
+  if (node.placed_root != PlacedFor(node, target, resources)->version.root()) {
     if (!node.takes_versions()) return;
-    const bool of_candidate = candidate_ && &target == &candidate_->version;
-    const SharedResources& resources = of_candidate ? candidate_->resources : released_resources_;
-    if (!RefuseFor(node, target.root(), resources, /*dry_run=*/false).empty()) return;
+    if (!RefuseFor(node, target, resources, /*dry_run=*/false).empty()) return;
     Offer(node, target, resources, false, now_ms);
     return;
   }
   node.lagging = false;
   // The same content under another number: nothing is transferred but the number.
   if (node.version.revision() != target.revision() || node.version.epoch() != target.epoch()) {
-    Commit(node, target, now_ms);
+    Commit(node, target, node.placed_root, now_ms);
   }
 }
 
@@ -246,19 +256,21 @@ void Fleet::CatchUpAll(int64_t now_ms) {
   for (auto& [id, node] : nodes_) SendNext(node, now_ms);
 }
 
-void Fleet::Commit(ProxyNode& node, const v1::Version& version, int64_t now_ms) {
+void Fleet::Commit(ProxyNode& node, const v1::Version& version, const std::string& root,
+                   int64_t now_ms) {
   v1::ControllerMessage message;
   *message.mutable_commit()->mutable_version() = version;
+  message.mutable_commit()->mutable_version()->set_root(root);
   send_(node.stream, Encode(message));
   node.stage = Stage::kCommitted;
   node.offered = version;
-  node.base_root = version.root();
+  node.offered_root = node.base_root = root;
   node.deadline_ms = now_ms + options_.prepare_timeout_ms;
 }
 
 void Fleet::Discard(ProxyNode& node) {
   v1::ControllerMessage message;
-  message.mutable_discard()->set_root(node.offered.root());
+  message.mutable_discard()->set_root(node.offered_root);
   send_(node.stream, Encode(message));
   node.stage = Stage::kIdle;
 }
@@ -287,16 +299,18 @@ void Fleet::JoinRollout(ProxyNode& node, int64_t now_ms) {
     rollout_.Reject(node.id, SaidBefore(before->errors), now_ms);
     return;
   }
-  if (node.base_root == rollout_.root()) {
-    // Already there, or nearly: a rollback to what it serves, for example.
+  if (node.base_root == PlacedFor(node, request.version, request.resources)->version.root()) {
+    // Already there, or nearly: a rollback to what it serves, or a change of what it has no part
+    // of.
     node.stage = Stage::kPrepared;
     node.offered = request.version;
+    node.offered_root = node.base_root;
     node.dry_run = request.dry_run;
     rollout_.Advance(node.id, Progress::PREPARED);
     return;
   }
   const std::vector<v1::ResourceError> lacking =
-      RefuseFor(node, rollout_.root(), request.resources, request.dry_run);
+      RefuseFor(node, request.version, request.resources, request.dry_run);
   if (!lacking.empty()) {
     rollout_.Reject(node.id, lacking, now_ms);
     return;
@@ -326,7 +340,7 @@ void Fleet::Release(int64_t now_ms) {
   for (auto& [id, node] : nodes_) {
     if (!node.connected()) continue;
     if (node.stage == Stage::kPrepared) {
-      Commit(node, released_, now_ms);
+      Commit(node, released_, node.offered_root, now_ms);
     } else {
       SendNext(node, now_ms);
     }
@@ -353,8 +367,8 @@ void Fleet::OnMessage(uint64_t stream, const v1::ProxyMessage& message, int64_t 
     case v1::ProxyMessage::kRejected:
       return OnRejected(*node, message.rejected(), now_ms);
     case v1::ProxyMessage::kApplied:
-      if (rollout_.phase() == RolloutPhase::kReleased &&
-          message.applied().version().root() == rollout_.root()) {
+      if (rollout_.phase() == RolloutPhase::kReleased && node->offered.root() == rollout_.root() &&
+          message.applied().version().root() == node->offered_root) {
         rollout_.Advance(node->id, Progress::APPLIED);
       }
       return;
@@ -380,9 +394,9 @@ bool Fleet::IsOfRollout(const ProxyNode& node) const {
 }
 
 void Fleet::OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms) {
-  if (node.stage != Stage::kOffered || node.offered.root() != root) return;  // Superseded.
+  if (node.stage != Stage::kOffered || node.offered_root != root) return;  // Superseded.
   node.stage = Stage::kPrepared;
-  node.ForgetRejected(root);
+  node.ForgetRejected(node.offered.root());
   if (IsOfRollout(node)) {
     // Also when it is late: it is committed with the others if they are not done yet.
     rollout_.Advance(node.id, Progress::PREPARED);
@@ -392,8 +406,8 @@ void Fleet::OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms)
   const bool superseded =
       rollout_.phase() == RolloutPhase::kPreparing && rollout_.IsWaiting(node.id);
   const v1::Version& target = TargetOf(node.id);
-  if (!superseded && !node.dry_run && root == target.root()) {
-    Commit(node, target, now_ms);
+  if (!superseded && !node.dry_run && node.offered.root() == target.root()) {
+    Commit(node, target, root, now_ms);
     return;
   }
   Discard(node);
@@ -402,23 +416,23 @@ void Fleet::OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms)
 }
 
 void Fleet::OnRejected(ProxyNode& node, const v1::Rejected& rejected, int64_t now_ms) {
-  if (node.stage != Stage::kOffered || node.offered.root() != rejected.root()) return;
+  if (node.stage != Stage::kOffered || node.offered_root != rejected.root()) return;
   node.stage = Stage::kIdle;
   const std::vector<v1::ResourceError> errors(rejected.errors().begin(), rejected.errors().end());
   // What a dry run found may be mended on the node before the real one.
   if (!node.dry_run) {
-    node.NoteRejected(rejected.root(), errors);
+    node.NoteRejected(node.offered.root(), errors);
   }
   // A rollout that is over hears of it too: the node was left behind and now says why.
   const bool of_released = rollout_.phase() == RolloutPhase::kReleased && !node.dry_run &&
-                           rejected.root() == rollout_.root();
+                           node.offered.root() == rollout_.root();
   if (IsOfRollout(node) || of_released) rollout_.Reject(node.id, errors, now_ms);
   SendNext(node, now_ms);
   Judge(now_ms);
 }
 
 void Fleet::OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms) {
-  if (node.stage == Stage::kCommitted && resync.expected_root() == node.offered.root()) {
+  if (node.stage == Stage::kCommitted && resync.expected_root() == node.offered_root) {
     // It lost what it had prepared. What it serves its next words will tell.
     node.stage = Stage::kIdle;
     node.base_root.clear();
@@ -431,10 +445,10 @@ void Fleet::OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms) 
     SendNext(node, now_ms);
     return;
   }
-  if (node.stage != Stage::kOffered || resync.expected_root() != node.offered.root()) return;
+  if (node.stage != Stage::kOffered || resync.expected_root() != node.offered_root) return;
   if (node.resynced || node.base_root.empty()) {
     v1::Rejected rejected;
-    rejected.set_root(node.offered.root());
+    rejected.set_root(node.offered_root);
     rejected.add_errors()->set_message("the snapshot could not be rebuilt, even sent whole");
     OnRejected(node, rejected, now_ms);
     return;
@@ -452,14 +466,16 @@ void Fleet::OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms) 
   node.deadline_ms = deadline_ms;
 }
 
-void Fleet::OnEffective(ProxyNode& node, const v1::Version& version, int64_t now_ms,
+void Fleet::OnEffective(ProxyNode& node, const v1::Version& said, int64_t now_ms,
                         int64_t now_unix_ms) {
+  const v1::Version version = Recognize(node, said);
   if (node.version.root() != version.root()) {
     node.version_since_unix_ms = now_unix_ms;
     node.history = TrafficHistory();  // What another version did is no excuse for the next.
   }
   node.version = version;
-  if (node.stage == Stage::kCommitted && node.offered.root() == version.root()) {
+  node.placed_root = said.root();
+  if (node.stage == Stage::kCommitted && node.offered_root == said.root()) {
     node.stage = Stage::kIdle;
     node.lagging = false;
     node.commits_failed = 0;
@@ -474,15 +490,18 @@ void Fleet::OnEffective(ProxyNode& node, const v1::Version& version, int64_t now
 void Fleet::OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms,
                      int64_t now_unix_ms) {
   KeepReport(report, &node);
+  if (report.has_current()) {
+    *node.report.mutable_current() = Recognize(node, report.current());
+  }
   node.report_ms = now_ms;
-  if (report.current().root() == node.version.root()) {
+  if (report.current().root() == node.placed_root) {
     node.history.Add(TrafficOf(node.report), now_ms);
   }
   if (node.stage != Stage::kIdle) return;
   // It proves what it has; should that be something else than we thought, it is brought forward.
-  if (report.has_current() && report.current().root() != node.version.root()) {
-    node.version = report.current();
-    node.base_root = report.current().root();
+  if (report.has_current() && report.current().root() != node.placed_root) {
+    node.version = node.report.current();
+    node.placed_root = node.base_root = report.current().root();
     node.version_since_unix_ms = now_unix_ms;
     node.history = TrafficHistory();
   }

@@ -23,6 +23,7 @@
 #include "controlplane/publish/delta_cache.h"
 #include "controlplane/publish/node.h"
 #include "controlplane/publish/node_view.h"
+#include "controlplane/publish/placement.h"
 #include "controlplane/publish/rollout.h"
 
 namespace sluice::publish {
@@ -50,7 +51,8 @@ class Fleet {
   // What operators say of a node; false if it is unknown. A cordoned node leaves a rollout that has
   // not been released; what was committed to it stays.
   bool SetCordoned(const std::string& node_id, bool cordoned, int64_t now_ms);
-  bool SetLabels(const std::string& node_id, std::map<std::string, std::string> labels);
+  bool SetLabels(const std::string& node_id, std::map<std::string, std::string> labels,
+                 int64_t now_ms);
 
   struct Greeting {
     absl::Status status;    // Not OK: the stream is to be closed with this.
@@ -105,32 +107,41 @@ class Fleet {
   uint64_t deltas_encoded() const { return deltas_.encoded_count(); }
 
  private:
+  // What of a version the node gets; fleet_placement.cc.
+  std::shared_ptr<const PlacedVersion> PlacedFor(const ProxyNode& node, const v1::Version& version,
+                                                 const SharedResources& resources);
+  // Nodes name a version by the root of what they got of it: which one the node means. As it says
+  // where that is not known.
+  v1::Version Recognize(const ProxyNode& node, const v1::Version& said);
+  const SharedResources& ResourcesFor(const ProxyNode& node) const;  // Of TargetOf.
+
   void Offer(ProxyNode& node, const v1::Version& version, const SharedResources& resources,
              bool dry_run, int64_t now_ms);
   // What the node refuses or lacks of a version, before it is offered: it then counts as having
   // refused it. Empty: it may be offered.
-  std::vector<v1::ResourceError> RefuseFor(ProxyNode& node, const std::string& root,
+  std::vector<v1::ResourceError> RefuseFor(ProxyNode& node, const v1::Version& version,
                                            const SharedResources& resources, bool dry_run);
   void TakeRefusals(ProxyNode& node, int64_t now_ms);
   void JoinRollout(ProxyNode& node, int64_t now_ms);
   void SendNext(ProxyNode& node, int64_t now_ms);
   void CatchUp(ProxyNode& node, int64_t now_ms);
   void CatchUpAll(int64_t now_ms);
-  void Commit(ProxyNode& node, const v1::Version& version, int64_t now_ms);
+  // `root`: of what the node has ready of the version.
+  void Commit(ProxyNode& node, const v1::Version& version, const std::string& root, int64_t now_ms);
   void Discard(ProxyNode& node);
   void Judge(int64_t now_ms);
   void LetGoOfPrepared(int64_t now_ms);
   void OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms);
   void OnRejected(ProxyNode& node, const v1::Rejected& rejected, int64_t now_ms);
   void OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms);
-  void OnEffective(ProxyNode& node, const v1::Version& version, int64_t now_ms,
-                   int64_t now_unix_ms);
+  void OnEffective(ProxyNode& node, const v1::Version& said, int64_t now_ms, int64_t now_unix_ms);
   void OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms, int64_t now_unix_ms);
   void OnPreflightReport(const ProxyNode& node, const v1::PreflightReport& report);
   bool IsOfRollout(const ProxyNode& node) const;
 
   const FleetOptions options_;
   const Send send_;
+  Placement placement_;
   DeltaCache deltas_;
   Capabilities capabilities_;
   std::map<std::string, ProxyNode> nodes_;

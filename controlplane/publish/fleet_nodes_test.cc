@@ -123,7 +123,7 @@ TEST_F(FleetNodesTest, LabelsOfOperatorsWinAndCanBeTakenBack) {
   (*hello.mutable_labels())["zone"] = "a";
   (*hello.mutable_labels())["tier"] = "edge";
   ASSERT_TRUE(fleet_.OnHello(1, hello, "peer", now_, now_).status.ok());
-  ASSERT_TRUE(fleet_.SetLabels("n", {{"zone", "b"}, {"canary", "yes"}}));
+  ASSERT_TRUE(fleet_.SetLabels("n", {{"zone", "b"}, {"canary", "yes"}}, now_));
   const auto label = [&](const char* key) {
     const auto& labels = fleet_.nodes().at("n").hello.labels();
     return labels.contains(key) ? labels.at(key) : "";
@@ -135,7 +135,7 @@ TEST_F(FleetNodesTest, LabelsOfOperatorsWinAndCanBeTakenBack) {
   fleet_.OnDisconnect(1, "", now_);
   ASSERT_TRUE(fleet_.OnHello(2, hello, "peer", now_, now_).status.ok());
   EXPECT_EQ(label("zone"), "b") << "whatever the node says when it comes back";
-  ASSERT_TRUE(fleet_.SetLabels("n", {}));
+  ASSERT_TRUE(fleet_.SetLabels("n", {}, now_));
   EXPECT_EQ(label("zone"), "a");
   EXPECT_EQ(label("canary"), "");
 }

@@ -19,9 +19,7 @@ bool HasPreflight(const ProxyNode& node) {
 size_t Fleet::BeginPreflight(const Audience& among, uint32_t sample_percent) {
   SLUICE_CHECK(rollout_.phase() == RolloutPhase::kPrepared);
   v1::ControllerMessage message;
-  message.mutable_preflight()->set_root(rollout_.root());
   message.mutable_preflight()->set_sample_percent(sample_percent);
-  const SharedMessage encoded = Encode(message);
   preflight_.clear();
   for (const auto& [id, node] : nodes_) {
     const bool ready = node.connected() && node.stage == Stage::kPrepared &&
@@ -29,14 +27,17 @@ size_t Fleet::BeginPreflight(const Audience& among, uint32_t sample_percent) {
                        node.version.root() != rollout_.root() && !node.version.root().empty();
     if (!ready || !among.contains(id) || !HasPreflight(node)) continue;
     preflight_[id];
-    send_(node.stream, encoded);
+    message.mutable_preflight()->set_root(node.offered_root);
+    send_(node.stream, Encode(message));
   }
   return preflight_.size();
 }
 
 void Fleet::OnPreflightReport(const ProxyNode& node, const v1::PreflightReport& report) {
   const auto found = preflight_.find(node.id);
-  if (found == preflight_.end() || report.root() != rollout_.root()) return;
+  const bool is_of_rollout =
+      node.offered.root() == rollout_.root() && report.root() == node.offered_root;
+  if (found == preflight_.end() || !is_of_rollout) return;
   preflight::Tally trimmed;
   trimmed.Merge(report);
   found->second = trimmed.ToReport();

@@ -16,7 +16,7 @@ void Fleet::ReleaseTo(Audience audience, int64_t now_ms) {
     if (!node.connected()) continue;
     if (node.stage == Stage::kPrepared) {
       if (candidate_->audience.contains(id)) {
-        Commit(node, candidate_->version, now_ms);
+        Commit(node, candidate_->version, node.offered_root, now_ms);
         continue;
       }
       // Its turn comes later; until then it holds nothing ready.

@@ -54,7 +54,7 @@ void Hub::RecallSettings() {
       fleet_.Remember(node_id, hello, 0);
     }
     fleet_.SetCordoned(node_id, one.cordoned, base::MonotonicMillis());
-    fleet_.SetLabels(node_id, std::move(one.labels));
+    fleet_.SetLabels(node_id, std::move(one.labels), base::MonotonicMillis());
   }
 }
 
@@ -512,7 +512,7 @@ absl::Status Hub::ChangeNodeLabels(const std::string& node_id, std::string_view 
   RETURN_IF_ERROR(store_.SetNodeLabels(node_id, labels));
   {
     const std::lock_guard lock(mutex_);
-    if (fleet_.SetLabels(node_id, std::move(labels))) {
+    if (fleet_.SetLabels(node_id, std::move(labels), base::MonotonicMillis())) {
       Changed();
       return absl::OkStatus();
     }

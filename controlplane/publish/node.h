@@ -39,12 +39,15 @@ struct ProxyNode {
   int64_t last_seen_ms = 0;  // Times are monotonic; unix_ms says so in its name.
   int64_t last_seen_unix_ms = 0;
 
-  v1::Version version;    // What it serves, as it last said.
-  std::string base_root;  // What the next delta builds on: what it serves once it has read all.
+  v1::Version version;  // What it serves, as it last said.
+  std::string
+      placed_root;  // The root of what it has of `version`: another where services are placed.
+  std::string base_root;  // What the next delta builds on: what it has once it has read all.
   int64_t version_since_unix_ms = 0;
 
   Stage stage = Stage::kIdle;
-  v1::Version offered;  // Of the offer, or commit, that `stage` speaks of.
+  v1::Version offered;       // Of the offer, or commit, that `stage` speaks of.
+  std::string offered_root;  // The root of what it gets of that.
   bool dry_run = false;
   bool resynced = false;  // A second Resync for the same offer ends in a rejection.
   int64_t deadline_ms = 0;

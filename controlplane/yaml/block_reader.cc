@@ -284,7 +284,7 @@ bool BlockReader::ReadKey(const Key& key, const FieldPath& field, YamlNode node,
     case KeyKind::kBlocks:
       return ReadList(key, field, node, path, target);
     case KeyKind::kTextMap:
-      return ReadTextMap(key, node, path);
+      return ReadTextMap(key, field, node, path, target);
     case KeyKind::kBlock: {
       if (!kept) return true;  // Read by hand.
       Message* holder = Descend(target.message, field, false);
@@ -335,20 +335,37 @@ bool BlockReader::ReadList(const Key& key, const FieldPath& field, YamlNode node
   return valid;
 }
 
-bool BlockReader::ReadTextMap(const Key& key, YamlNode node, const Path& path) {
+bool BlockReader::ReadTextMap(const Key& key, const FieldPath& field, YamlNode node,
+                              const Path& path, const Target& target) {
   if (node.kind() != NodeKind::kMapping) {
     return Refuse(node, path,
                   fmt::format("must be a mapping (key: value), not {}", KindText(node)));
   }
+  const bool kept = !field.empty() && target.message != nullptr;
+  Message* holder = kept ? Descend(target.message, field, false) : nullptr;
   Key value_key = key;
   value_key.kind = KeyKind::kText;
   bool valid = true;
+  size_t index = 0;
   for (YamlNode name = node.first(); name;) {
     const YamlNode value = name.next_in(node);
     if (!value) break;
-    Value ignored;
     const std::string_view text = name.kind() == NodeKind::kScalar ? name.text() : "?";
-    valid &= ReadScalar(value_key, value, Path(path, text), &ignored);
+    const Path value_path(path, text);
+    Value word;
+    if (!ReadScalar(value_key, value, value_path, &word)) {
+      valid = false;
+    } else if (holder != nullptr) {
+      const std::string pair = fmt::format("{}={}", text, word.text);
+      const std::string wrong = key.pair_check(pair);
+      if (!wrong.empty()) valid = Refuse(value, value_path, wrong);
+      SetScalar(holder, field.back(), pair, 0);
+      if (target.places != nullptr) {
+        target.places->emplace_back(fmt::format("{}{}[{}]", target.prefix, key.field, index),
+                                    value.place());
+      }
+    }
+    ++index;
     name = value.next_in(node);
   }
   return valid;

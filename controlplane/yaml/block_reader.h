@@ -103,7 +103,8 @@ class BlockReader {
                const Target& target);
   bool ReadList(const Key& key, const FieldPath& field, YamlNode node, const Path& path,
                 const Target& target);
-  bool ReadTextMap(const Key& key, YamlNode node, const Path& path);
+  bool ReadTextMap(const Key& key, const FieldPath& field, YamlNode node, const Path& path,
+                   const Target& target);
   bool ReadScalar(const Key& key, YamlNode node, const Path& path, Value* value);
   void ReportUnknownKey(const Block& block, YamlNode key, const Path& path);
   void CheckExactlyOne(Found* found, const Path& path);

@@ -292,6 +292,15 @@ constexpr Key kServiceKeys[] = {
      .example = "{body_bytes: 10485760}",
      .field = "limits",
      .block = &kLimits},
+    {.name = "placement",
+     .kind = KeyKind::kTextMap,
+     .doc = "Labels that a node must have, every one of them, to serve this: other nodes get "
+            "neither the service nor the upstreams and certificates that it alone uses. Two "
+            "services may have one address where no node can have both.",
+     .example = "{zone: 'eu', tier: 'edge'}",
+     .field = "placement",
+     .without = "on all nodes",
+     .pair_check = config::LabelProblem},
     {.name = "routes",
      .kind = KeyKind::kBlocks,
      .doc = "Tried in this order; the first that matches a request serves it. No match: 404.",

@@ -16,7 +16,7 @@ namespace sluice::yaml {
 enum class KeyKind : uint8_t {
   kText,
   kTexts,    // A list of texts.
-  kTextMap,  // A mapping of texts to texts.
+  kTextMap,  // A mapping of texts to texts; in a field: a list of "key=value".
   kFlag,     // true or false.
   kInteger,
   kIntegers,  // A list of integers.
@@ -55,6 +55,7 @@ struct Key {
   int64_t scale = 1;  // The field's units in one of the key's.
   std::span<const Choice> choices = {};
   TextCheck check = nullptr;
+  TextCheck pair_check = nullptr;  // Of "key=value", for a kTextMap with a field.
   const Block* block = nullptr;
 };
 

@@ -7,6 +7,16 @@
 
 namespace sluice::store {
 
+namespace {
+
+constexpr std::string_view kJournalTable = "journal";
+
+absl::Status SetPosition(Database& database, int64_t position) {
+  return database.Prepare("UPDATE journal SET position = ? WHERE id = 1").Bind(position).Run();
+}
+
+}  // namespace
+
 absl::StatusOr<Database> Database::Open(const std::string& path) {
   sqlite3* handle = nullptr;
   const int result =
@@ -60,6 +70,11 @@ Statement& Statement::BindBlob(std::string_view bytes) {
 
 absl::StatusOr<bool> Statement::Step() {
   if (handle_ == nullptr) return database_.Error("prepare");
+  if (database_.has_journal() && sqlite3_get_autocommit(database_.handle_.get()) != 0 &&
+      sqlite3_stmt_readonly(handle_.get()) == 0) {
+    return absl::InternalError(fmt::format("store: a write that would not be written down: {}",
+                                           sqlite3_sql(handle_.get())));
+  }
   switch (sqlite3_step(handle_.get())) {
     case SQLITE_ROW:
       return true;
@@ -87,14 +102,97 @@ std::string Statement::Text(int column) const {
   return bytes == nullptr ? "" : std::string(bytes, static_cast<size_t>(size));
 }
 
+// --- Transactions, and what others repeat of them.
+
 Transaction::~Transaction() {
+  session_.reset();
   if (!done_) (void)database_.Execute("ROLLBACK").ok();
 }
 
+absl::Status Transaction::Begin() {
+  RETURN_IF_ERROR(database_.Execute("BEGIN IMMEDIATE"));
+  return database_.journal_ == nullptr ? absl::OkStatus() : StartSession();
+}
+
+absl::Status Transaction::StartSession() {
+  sqlite3_session* session = nullptr;
+  if (sqlite3session_create(database_.handle_.get(), "main", &session) != SQLITE_OK) {
+    return database_.Error("record a transaction");
+  }
+  session_.reset(session);
+  const auto is_recorded = [](void*, const char* table) {
+    return static_cast<int>(std::string_view(table) != kJournalTable);
+  };
+  sqlite3session_table_filter(session, is_recorded, nullptr);
+  if (sqlite3session_attach(session, nullptr) != SQLITE_OK) {
+    return database_.Error("record a transaction");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Transaction::WriteDown() {
+  if (session_ == nullptr) return false;
+  int size = 0;
+  void* bytes = nullptr;
+  const int result = sqlite3session_changeset(session_.get(), &size, &bytes);
+  const std::unique_ptr<void, decltype(&sqlite3_free)> owned(bytes, &sqlite3_free);
+  if (result != SQLITE_OK) return database_.Error("record a transaction");
+  if (size == 0) return false;
+  ASSIGN_OR_RETURN(const JournalMark last, database_.Mark());
+  RETURN_IF_ERROR(SetPosition(database_, last.position + 1));
+  RETURN_IF_ERROR(database_.journal_->Append(
+      last.position + 1, std::string(static_cast<const char*>(bytes), static_cast<size_t>(size))));
+  return true;
+}
+
 absl::Status Transaction::Commit() {
-  RETURN_IF_ERROR(database_.Execute("COMMIT"));
+  ASSIGN_OR_RETURN(const bool written_down, WriteDown());
+  const absl::Status committed = database_.Execute("COMMIT");
+  if (!committed.ok() && written_down) database_.journal_->OnBehind(committed);
+  RETURN_IF_ERROR(committed);
   done_ = true;
   return absl::OkStatus();
+}
+
+absl::StatusOr<JournalMark> Database::Mark() {
+  Statement row = Prepare("SELECT log, position FROM journal WHERE id = 1");
+  ASSIGN_OR_RETURN(const bool found, row.Step());
+  if (!found) return absl::DataLossError("the store does not know how far it is");
+  return JournalMark{.log = row.Text(0), .position = row.Int(1)};
+}
+
+absl::Status Database::SetMark(const JournalMark& mark) {
+  return Prepare("UPDATE journal SET log = ?, position = ? WHERE id = 1")
+      .Bind(mark.log)
+      .Bind(mark.position)
+      .Run();
+}
+
+absl::Status Database::Apply(int64_t position, const std::string& changeset) {
+  Transaction transaction(*this);
+  RETURN_IF_ERROR(transaction.Begin());
+  ASSIGN_OR_RETURN(const JournalMark last, Mark());
+  if (position != last.position + 1) {
+    return absl::DataLossError(
+        fmt::format("entry {} cannot follow entry {}", position, last.position));
+  }
+  // A row that is to go and has gone went with the one it belonged to.
+  const auto on_conflict = [](void*, int conflict, sqlite3_changeset_iter* change) {
+    const char* table = nullptr;
+    int columns = 0, operation = 0, indirect = 0;
+    sqlite3changeset_op(change, &table, &columns, &operation, &indirect);
+    const bool is_gone = conflict == SQLITE_CHANGESET_NOTFOUND && operation == SQLITE_DELETE;
+    return is_gone ? SQLITE_CHANGESET_OMIT : SQLITE_CHANGESET_ABORT;
+  };
+  // SQLite takes them as writable and leaves them alone.
+  const int result =
+      sqlite3changeset_apply(handle_.get(), static_cast<int>(changeset.size()),
+                             const_cast<char*>(changeset.data()), nullptr, on_conflict, nullptr);
+  if (result != SQLITE_OK) {
+    return absl::DataLossError(fmt::format("entry {} does not fit what is here", position));
+  }
+  RETURN_IF_ERROR(SetPosition(*this, position));
+  return transaction.Commit();
 }
 
 }  // namespace sluice::store

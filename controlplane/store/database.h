@@ -3,6 +3,9 @@
 // One thread at a time; the store holds a lock.
 #pragma once
 
+// The session extension is Debian's, its declarations are not on by default.
+#define SQLITE_ENABLE_SESSION 1
+#define SQLITE_ENABLE_PREUPDATE_HOOK 1
 #include <sqlite3.h>
 
 #include <cstdint>
@@ -12,10 +15,19 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/status_macros.h"
+#include "controlplane/store/journal.h"
 
 namespace sluice::store {
 
 class Statement;
+
+// How far a copy of the store is in the log that several share.
+struct JournalMark {
+  static constexpr int64_t kNone = -1;
+  std::string log;           // Its id.
+  int64_t position = kNone;  // kNone: it is in no log, or has left it.
+};
 
 class Database {
  public:
@@ -30,12 +42,26 @@ class Database {
   int changes() const { return sqlite3_changes(handle_.get()); }
   absl::Status Error(std::string_view doing) const;
 
+  // Every transaction from now on is written down there first; it must outlive this. Writes outside
+  // of transactions fail from then on. There must be a table `journal` with one row (id 1).
+  void SetJournal(Journal* journal) { journal_ = journal; }
+  bool has_journal() const { return journal_ != nullptr; }
+  // What the journal of another copy of this database has at the position, in one transaction.
+  // kDataLoss: it does not fit what is here.
+  absl::Status Apply(int64_t position, const std::string& changeset);
+  // Which log, and the last entry of it that is in here.
+  absl::StatusOr<JournalMark> Mark();
+  absl::Status SetMark(const JournalMark& mark);
+
  private:
+  friend class Transaction;
+  friend class Statement;
   struct Close {
     void operator()(sqlite3* handle) const { sqlite3_close(handle); }
   };
   explicit Database(sqlite3* handle) : handle_(handle) {}
   std::unique_ptr<sqlite3, Close> handle_;
+  Journal* journal_ = nullptr;
 };
 
 class Statement {
@@ -65,17 +91,34 @@ class Statement {
   int next_ = 1;
 };
 
-// Rolls back unless Commit was called.
+// Rolls back unless Commit was called. With a journal, all writes must be within one.
 class Transaction {
  public:
   explicit Transaction(Database& database) : database_(database) {}
   ~Transaction();
-  absl::Status Begin() { return database_.Execute("BEGIN IMMEDIATE"); }
+  absl::Status Begin();
   absl::Status Commit();
 
  private:
+  struct Delete {
+    void operator()(sqlite3_session* session) const { sqlite3session_delete(session); }
+  };
+  absl::Status StartSession();
+  // True: it was written down.
+  absl::StatusOr<bool> WriteDown();
+
   Database& database_;
+  std::unique_ptr<sqlite3_session, Delete> session_;  // While there is a journal.
   bool done_ = false;
 };
+
+// What `write` does, in one transaction: all of it or nothing.
+template <typename Write>
+absl::Status InTransaction(Database& database, Write write) {
+  Transaction transaction(database);
+  RETURN_IF_ERROR(transaction.Begin());
+  RETURN_IF_ERROR(write());
+  return transaction.Commit();
+}
 
 }  // namespace sluice::store

@@ -46,15 +46,19 @@ absl::StatusOr<v1::Rollout> VersionStore::GetRollout(uint64_t revision) const {
 
 absl::Status VersionStore::MarkBad(const std::string& root, const std::string& why) {
   const std::lock_guard lock(mutex_);
-  return database_.Prepare("INSERT OR REPLACE INTO bad_root VALUES (?, ?)")
-      .BindBlob(root)
-      .Bind(why)
-      .Run();
+  return InTransaction(database_, [&] {
+    return database_.Prepare("INSERT OR REPLACE INTO bad_root VALUES (?, ?)")
+        .BindBlob(root)
+        .Bind(why)
+        .Run();
+  });
 }
 
 absl::Status VersionStore::ClearBad(const std::string& root) {
   const std::lock_guard lock(mutex_);
-  return database_.Prepare("DELETE FROM bad_root WHERE root = ?").BindBlob(root).Run();
+  return InTransaction(database_, [&] {
+    return database_.Prepare("DELETE FROM bad_root WHERE root = ?").BindBlob(root).Run();
+  });
 }
 
 absl::StatusOr<std::string> VersionStore::WhyBad(const std::string& root) const {

@@ -70,8 +70,16 @@ CREATE TABLE node_label (node_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NO
                          PRIMARY KEY (node_id, key)) WITHOUT ROWID;
 )sql";
 
+// Came with version 6: how far this copy is in the log that several controllers share; -1: it is
+// in none.
+constexpr char kJournal[] = R"sql(
+CREATE TABLE journal (id INTEGER PRIMARY KEY CHECK (id = 1), log TEXT NOT NULL,
+                      position INTEGER NOT NULL);
+INSERT INTO journal VALUES (1, '', -1);
+)sql";
+
 // What brings version 2, 3, … to the one after it.
-constexpr const char* kSteps[] = {kTablesOfThree, kTrust, kNodeSettings};
+constexpr const char* kSteps[] = {kTablesOfThree, kTrust, kNodeSettings, kJournal};
 static_assert(std::size(kSteps) == kSchemaVersion - 2);
 
 // Version 1 had one row for each resource of a version, and documents whole. Audit and nodes were

@@ -11,8 +11,9 @@
 
 namespace sluice::store::testing {
 
-// From version 5, 4, … to the one before it.
+// From version 6, 5, … to the one before it.
 inline constexpr const char* kStepsBack[] = {
+    "DROP TABLE journal",
     "DROP TABLE node_cordon; DROP TABLE node_label",
     "DROP TABLE token; DROP TABLE enrolled; DROP TABLE seal;"
     "ALTER TABLE audit DROP COLUMN role;"

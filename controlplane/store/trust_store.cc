@@ -17,9 +17,11 @@ int64_t Signed(uint64_t value) { return static_cast<int64_t>(value); }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TrustStore>> TrustStore::Open(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<TrustStore>> TrustStore::Open(const std::string& directory,
+                                                             Journal* journal) {
   ASSIGN_OR_RETURN(Database database,
                    Database::Open(fmt::format("{}/{}", directory, kDatabaseName)));
+  database.SetJournal(journal);
   return std::unique_ptr<TrustStore>(new TrustStore(std::move(database)));
 }
 
@@ -107,21 +109,26 @@ absl::StatusOr<std::vector<StoredToken>> TrustStore::Tokens() const { return Sel
 
 absl::Status TrustStore::RevokeToken(const std::string& id, int64_t now_unix_ms) {
   const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(
-      database_
-          .Prepare("UPDATE token SET revoked_ms = iif(revoked_ms = 0, ?, revoked_ms) WHERE id = ?")
-          .Bind(now_unix_ms)
-          .Bind(id)
-          .Run());
-  return database_.changes() == 0 ? NoToken(id) : absl::OkStatus();
+  return InTransaction(database_, [&]() -> absl::Status {
+    RETURN_IF_ERROR(
+        database_
+            .Prepare(
+                "UPDATE token SET revoked_ms = iif(revoked_ms = 0, ?, revoked_ms) WHERE id = ?")
+            .Bind(now_unix_ms)
+            .Bind(id)
+            .Run());
+    return database_.changes() == 0 ? NoToken(id) : absl::OkStatus();
+  });
 }
 
 absl::Status TrustStore::NoteTokenUse(const std::string& id, int64_t now_unix_ms) {
   const std::lock_guard lock(mutex_);
-  return database_.Prepare("UPDATE token SET used_ms = ? WHERE id = ?")
-      .Bind(now_unix_ms)
-      .Bind(id)
-      .Run();
+  return InTransaction(database_, [&] {
+    return database_.Prepare("UPDATE token SET used_ms = ? WHERE id = ?")
+        .Bind(now_unix_ms)
+        .Bind(id)
+        .Run();
+  });
 }
 
 absl::Status TrustStore::Enroll(const std::string& key_sha256, const EnrolledNode& node) {
@@ -173,31 +180,40 @@ absl::StatusOr<EnrolledNode> TrustStore::FindNode(const std::string& node_id) co
 
 absl::Status TrustStore::NoteRenewal(const std::string& node_id, int64_t now_unix_ms) {
   const std::lock_guard lock(mutex_);
-  return database_.Prepare("UPDATE enrolled SET renewed_ms = ? WHERE node_id = ?")
-      .Bind(now_unix_ms)
-      .Bind(node_id)
-      .Run();
+  return InTransaction(database_, [&] {
+    return database_.Prepare("UPDATE enrolled SET renewed_ms = ? WHERE node_id = ?")
+        .Bind(now_unix_ms)
+        .Bind(node_id)
+        .Run();
+  });
 }
 
 absl::Status TrustStore::RevokeOthersNode(const std::string& node_id, int64_t now_unix_ms) {
   const std::lock_guard lock(mutex_);
-  return database_
-      .Prepare(
-          "INSERT INTO enrolled (node_id, enrolment, token, labels, enrolled_ms, revoked_ms) "
-          "VALUES (?1, '', '', x'', ?2, ?2) ON CONFLICT (node_id) DO UPDATE SET revoked_ms = ?2")
-      .Bind(node_id)
-      .Bind(now_unix_ms)
-      .Run();
+  return InTransaction(database_, [&] {
+    return database_
+        .Prepare(
+            "INSERT INTO enrolled (node_id, enrolment, token, labels, enrolled_ms, revoked_ms) "
+            "VALUES (?1, '', '', x'', ?2, ?2) ON CONFLICT (node_id) DO UPDATE SET revoked_ms = ?2")
+        .Bind(node_id)
+        .Bind(now_unix_ms)
+        .Run();
+  });
 }
 
 absl::StatusOr<bool> TrustStore::RevokeNode(const std::string& node_id, int64_t now_unix_ms) {
   const std::lock_guard lock(mutex_);
-  RETURN_IF_ERROR(
-      database_.Prepare("UPDATE enrolled SET revoked_ms = ? WHERE node_id = ? AND revoked_ms = 0")
-          .Bind(now_unix_ms)
-          .Bind(node_id)
-          .Run());
-  return database_.changes() > 0;
+  bool revoked = false;
+  RETURN_IF_ERROR(InTransaction(database_, [&]() -> absl::Status {
+    RETURN_IF_ERROR(
+        database_.Prepare("UPDATE enrolled SET revoked_ms = ? WHERE node_id = ? AND revoked_ms = 0")
+            .Bind(now_unix_ms)
+            .Bind(node_id)
+            .Run());
+    revoked = database_.changes() > 0;
+    return absl::OkStatus();
+  }));
+  return revoked;
 }
 
 }  // namespace sluice::store

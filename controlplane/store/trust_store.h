@@ -39,8 +39,9 @@ class TrustStore {
   // Tokens that are of no use any more are forgotten after so long.
   static constexpr int64_t kSpentKeptMs = int64_t{30} * 24 * 3600 * 1000;
 
-  // `directory` is that of a VersionStore, which must be open: it holds the lock.
-  static absl::StatusOr<std::unique_ptr<TrustStore>> Open(const std::string& directory);
+  // `directory` is that of a VersionStore, which must be open: it holds the lock. `journal`: its.
+  static absl::StatusOr<std::unique_ptr<TrustStore>> Open(const std::string& directory,
+                                                          Journal* journal = nullptr);
 
   absl::Status AddToken(const StoredToken& token, int64_t now_unix_ms);
   // kNotFound, as Revoke.

@@ -59,7 +59,8 @@ absl::Status WithRemedy(const std::string& path, const absl::Status& status) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::string& directory,
-                                                                 const LoadSealer& load_sealer) {
+                                                                 const LoadSealer& load_sealer,
+                                                                 Journal* journal) {
   ASSIGN_OR_RETURN(base::UniqueFd lock, LockDataFolder(directory));
   const std::string path = fmt::format("{}/{}", directory, kDatabaseName);
   RETURN_IF_ERROR(OpenPrivate(path).status());  // SQLite gives its other files the same mode.
@@ -71,18 +72,45 @@ absl::StatusOr<std::unique_ptr<VersionStore>> VersionStore::Open(const std::stri
     return WithRemedy(path, status);
   }
   if (load_sealer) RETURN_IF_ERROR(store->UseSealer(load_sealer));
+  RETURN_IF_ERROR(store->Begin(journal));
   return store;
 }
 
-absl::Status VersionStore::UseSealer(const LoadSealer& load_sealer) {
-  Statement probe = database_.Prepare("SELECT probe FROM seal");
+absl::StatusOr<std::optional<trust::Sealer>> VersionStore::SealerOf(Database& database,
+                                                                    const std::string& path,
+                                                                    const LoadSealer& load_sealer) {
+  Statement probe = database.Prepare("SELECT probe FROM seal");
   ASSIGN_OR_RETURN(const bool sealed, probe.Step());
-  ASSIGN_OR_RETURN(sealer_, load_sealer(/*may_make=*/!sealed));
-  if (!sealed) return SealAll();
-  const auto opened = sealer_->Open(probe.Text(0), kProbe);
-  if (opened.ok()) return absl::OkStatus();
-  return absl::Status(opened.status().code(),
-                      fmt::format("{}: {}", path_, std::string(opened.status().message())));
+  if (!sealed) return std::nullopt;
+  ASSIGN_OR_RETURN(trust::Sealer sealer, load_sealer(/*may_make=*/false));
+  if (const auto opened = sealer.Open(probe.Text(0), kProbe); !opened.ok()) {
+    return absl::Status(opened.status().code(),
+                        fmt::format("{}: {}", path, std::string(opened.status().message())));
+  }
+  return sealer;
+}
+
+absl::Status VersionStore::UseSealer(const LoadSealer& load_sealer) {
+  ASSIGN_OR_RETURN(sealer_, SealerOf(database_, path_, load_sealer));
+  if (sealer_.has_value()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(sealer_, load_sealer(/*may_make=*/true));
+  return SealAll();
+}
+
+absl::Status VersionStore::Begin(Journal* journal) {
+  if (journal == nullptr) {
+    // What is written from now on is in no log.
+    RETURN_IF_ERROR(database_.SetMark({}));
+  } else {
+    database_.SetJournal(journal);
+  }
+  // What was on its way when the process ended never became current.
+  return InTransaction(database_, [this] {
+    return database_.Prepare("UPDATE version SET state = ? WHERE state = ?")
+        .Bind(static_cast<int64_t>(VersionState::kRefused))
+        .Bind(static_cast<int64_t>(VersionState::kPending))
+        .Run();
+  });
 }
 
 // What lay open is not left in free pages or in the log.
@@ -131,11 +159,7 @@ absl::Status VersionStore::Initialise() {
   ASSIGN_OR_RETURN(const bool has_epoch, epoch.Step());
   if (!has_epoch) return absl::DataLossError("it has no epoch");
   epoch_ = static_cast<uint64_t>(epoch.Int(0));
-  // What was on its way when the process ended never became current.
-  return database_.Prepare("UPDATE version SET state = ? WHERE state = ?")
-      .Bind(static_cast<int64_t>(VersionState::kRefused))
-      .Bind(static_cast<int64_t>(VersionState::kPending))
-      .Run();
+  return absl::OkStatus();
 }
 
 absl::Status VersionStore::Add(StoredVersion* version, const snapshot::Resources& resources,
@@ -375,6 +399,10 @@ absl::StatusOr<uint64_t> VersionStore::RevisionOfRoot(const std::string& root) c
 
 absl::Status VersionStore::Audit(const v1::AuditEntry& entry) {
   const std::lock_guard lock(mutex_);
+  return InTransaction(database_, [&] { return WriteAudit(entry); });
+}
+
+absl::Status VersionStore::WriteAudit(const v1::AuditEntry& entry) {
   RETURN_IF_ERROR(
       database_
           .Prepare("INSERT INTO audit (unix_ms, author, peer, action, detail, role, refused, "

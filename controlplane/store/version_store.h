@@ -68,9 +68,17 @@ class VersionStore {
   // Makes `directory` (0700). Refuses a directory that another controller uses, a file of a newer
   // schema, a damaged one and one that was sealed with another key, each by name. `load_sealer` is
   // called when the directory is ours. A store that was not sealed is sealed there and then;
-  // without `load_sealer` (tests) nothing is.
+  // without `load_sealer` (tests) nothing is. With a `journal`, which must outlive it, every change
+  // is written down there first; without one the store leaves the log that it was in.
   static absl::StatusOr<std::unique_ptr<VersionStore>> Open(const std::string& directory,
-                                                            const LoadSealer& load_sealer = {});
+                                                            const LoadSealer& load_sealer = {},
+                                                            Journal* journal = nullptr);
+
+  // The key that the store in `path`, opened as `database`, was sealed with, proven by what is
+  // sealed there. Nothing: it was not.
+  static absl::StatusOr<std::optional<trust::Sealer>> SealerOf(Database& database,
+                                                               const std::string& path,
+                                                               const LoadSealer& load_sealer);
 
   // Null if nothing is sealed. Lives as long as this.
   const trust::Sealer* sealer() const { return sealer_.has_value() ? &*sealer_ : nullptr; }
@@ -135,6 +143,8 @@ class VersionStore {
         lock_(std::move(lock)),
         database_(std::move(database)) {}
   absl::Status Initialise();
+  absl::Status Begin(Journal* journal);
+  absl::Status WriteAudit(const v1::AuditEntry& entry);  // Within a transaction.
   absl::Status AddFiles(int64_t revision, const v1::Document& document);
   absl::StatusOr<std::vector<int64_t>> AddResources(const snapshot::Resources& resources);
   absl::Status DropUnused();

@@ -50,13 +50,15 @@ absl::StatusOr<std::vector<KnownNode>> VersionStore::Nodes() const {
 absl::Status VersionStore::SetCordoned(const std::string& node_id, bool cordoned,
                                        int64_t now_unix_ms) {
   const std::lock_guard lock(mutex_);
-  if (!cordoned) {
-    return database_.Prepare("DELETE FROM node_cordon WHERE node_id = ?").Bind(node_id).Run();
-  }
-  return database_.Prepare("INSERT OR IGNORE INTO node_cordon VALUES (?, ?)")
-      .Bind(node_id)
-      .Bind(now_unix_ms)
-      .Run();
+  return InTransaction(database_, [&] {
+    if (!cordoned) {
+      return database_.Prepare("DELETE FROM node_cordon WHERE node_id = ?").Bind(node_id).Run();
+    }
+    return database_.Prepare("INSERT OR IGNORE INTO node_cordon VALUES (?, ?)")
+        .Bind(node_id)
+        .Bind(now_unix_ms)
+        .Run();
+  });
 }
 
 absl::Status VersionStore::SetNodeLabels(const std::string& node_id, const NodeLabels& labels) {

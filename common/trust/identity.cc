@@ -17,9 +17,10 @@ namespace {
 
 constexpr size_t kNameBytesMax = 128;
 constexpr std::string_view kNodePrefix = "sluice://node/";
+constexpr std::string_view kControllerPrefix = "sluice://controller/";
 constexpr std::string_view kOperatorPrefix = "sluice://operator/";
 constexpr std::string_view kUnitPrefix = "sluice-";
-constexpr std::string_view kNodeUnit = "node";
+constexpr std::string_view kNodeUnit = "node", kControllerUnit = "controller";
 
 using base::NamesPtr;
 
@@ -75,10 +76,12 @@ std::vector<std::string> SluiceUris(const X509* certificate) {
 }
 
 bool ReadUri(std::string_view uri, Identity* identity) {
-  if (uri.starts_with(kNodePrefix)) {
-    auto name = Unescape(uri.substr(kNodePrefix.size()));
+  for (const auto& [prefix, kind] : {std::pair(kNodePrefix, Identity::Kind::kNode),
+                                     std::pair(kControllerPrefix, Identity::Kind::kController)}) {
+    if (!uri.starts_with(prefix)) continue;
+    auto name = Unescape(uri.substr(prefix.size()));
     if (!name.has_value()) return false;
-    identity->kind = Identity::Kind::kNode;
+    identity->kind = kind;
     identity->name = *std::move(name);
     return true;
   }
@@ -106,9 +109,11 @@ bool ReadUnits(const X509* certificate, Identity* identity) {
     if (!unit.starts_with(kUnitPrefix)) continue;
     unit.remove_prefix(kUnitPrefix.size());
     const auto role = RoleOf(unit);
-    if (!role.has_value() && unit != kNodeUnit) continue;
+    if (!role.has_value() && unit != kNodeUnit && unit != kControllerUnit) continue;
     ++found;
-    identity->kind = role.has_value() ? Identity::Kind::kOperator : Identity::Kind::kNode;
+    identity->kind = role.has_value()    ? Identity::Kind::kOperator
+                     : unit == kNodeUnit ? Identity::Kind::kNode
+                                         : Identity::Kind::kController;
     identity->role = role.value_or(Role::kNone);
   }
 }
@@ -145,6 +150,10 @@ std::string NodeUri(std::string_view node_id) {
   return fmt::format("{}{}", kNodePrefix, Escape(node_id));
 }
 
+std::string ControllerUri(std::string_view name) {
+  return fmt::format("{}{}", kControllerPrefix, Escape(name));
+}
+
 std::string OperatorUri(Role role, std::string_view name) {
   return fmt::format("{}{}/{}", kOperatorPrefix, NameOf(role), Escape(name));
 }
@@ -162,7 +171,8 @@ absl::StatusOr<Identity> IdentityOf(std::string_view certificate_pem, Authority 
   if (uris.size() == 1) {
     if (ReadUri(uris.front(), &identity)) return identity;
     return absl::UnauthenticatedError(fmt::format(
-        "the certificate's name {} is neither sluice://node/ID nor sluice://operator/ROLE/NAME",
+        "the certificate's name {} is none of sluice://node/ID, sluice://operator/ROLE/NAME and "
+        "sluice://controller/NAME",
         uris.front().substr(0, 200)));
   }
   identity.name = CommonName(certificate.get());
@@ -174,8 +184,9 @@ absl::StatusOr<Identity> IdentityOf(std::string_view certificate_pem, Authority 
       "the certificate names nobody: it needs sluice://node/ID or sluice://operator/ROLE/NAME "
       "among its alternative names{}",
       authority == Authority::kOwn ? ""
-                                   : ", or one organizational unit sluice-node, sluice-viewer, "
-                                     "sluice-operator or sluice-admin beside its common name"));
+                                   : ", or one organizational unit sluice-node, "
+                                     "sluice-controller, sluice-viewer, sluice-operator or "
+                                     "sluice-admin beside its common name"));
 }
 
 }  // namespace sluice::trust

@@ -1,8 +1,9 @@
 // Who a certificate says its holder is.
 //
-// Of our own CA: one URI in the subject alternative names, sluice://node/ID or
-// sluice://operator/ROLE/NAME. Of an external CA such a URI, or else the common name together with
-// an organizational unit sluice-node, sluice-viewer, sluice-operator or sluice-admin. Whoever has
+// Of our own CA: one URI in the subject alternative names, sluice://node/ID,
+// sluice://operator/ROLE/NAME or sluice://controller/NAME. Of an external CA such a URI, or else
+// the common name together with an organizational unit sluice-node, sluice-controller,
+// sluice-viewer, sluice-operator or sluice-admin. Whoever has
 // neither is nobody here: such a CA certifies others, too.
 #pragma once
 
@@ -22,7 +23,8 @@ std::string_view NameOf(Role role);
 std::optional<Role> RoleOf(std::string_view name);
 
 struct Identity {
-  enum class Kind : uint8_t { kNode, kOperator };
+  // kController: one of several, who passes calls of others on to the one who leads.
+  enum class Kind : uint8_t { kNode, kOperator, kController };
   Kind kind = Kind::kNode;
   std::string name;         // Of a node its id.
   Role role = Role::kNone;  // Of an operator.
@@ -37,6 +39,7 @@ absl::StatusOr<Identity> IdentityOf(std::string_view certificate_pem, Authority 
 
 // As they stand in the certificate. Other characters than letters, digits and -._ are escaped.
 std::string NodeUri(std::string_view node_id);
+std::string ControllerUri(std::string_view name);
 std::string OperatorUri(Role role, std::string_view name);
 
 // 1 to 128 printable ASCII characters without spaces: what a node id and an operator's name may be.

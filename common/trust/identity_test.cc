@@ -77,6 +77,12 @@ TEST(IdentityTest, NamesComeBackAsTheyWentIn) {
     ASSERT_TRUE(person.ok()) << person.status();
     EXPECT_EQ(person->name, name);
     EXPECT_EQ(person->role, Role::kAdmin);
+    const auto controller =
+        IdentityOf(Make({.alt_names = "URI:" + ControllerUri(name)}), Authority::kOwn);
+    ASSERT_TRUE(controller.ok()) << controller.status();
+    EXPECT_EQ(controller->kind, Identity::Kind::kController);
+    EXPECT_EQ(controller->name, name);
+    EXPECT_EQ(controller->role, Role::kNone);
   }
 }
 
@@ -98,6 +104,10 @@ TEST(IdentityTest, OfAnExternalCaTheCommonNameAndUnitCount) {
       IdentityOf(Make({.common_name = "edge-1", .units = {"sluice-node"}}), Authority::kExternal);
   ASSERT_TRUE(node.ok()) << node.status();
   EXPECT_EQ(node->kind, Identity::Kind::kNode);
+  const auto controller = IdentityOf(Make({.common_name = "c-1", .units = {"sluice-controller"}}),
+                                     Authority::kExternal);
+  ASSERT_TRUE(controller.ok()) << controller.status();
+  EXPECT_EQ(controller->kind, Identity::Kind::kController);
   EXPECT_EQ(node->name, "edge-1");
   const auto ann = IdentityOf(Make({.common_name = "ann", .units = {"Dept", "sluice-operator"}}),
                               Authority::kExternal);

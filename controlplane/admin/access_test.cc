@@ -16,6 +16,7 @@
 #include "controlplane/admin/admin_service.h"
 #include "controlplane/admin/backup_service.h"
 #include "controlplane/apply/testing_setup.h"
+#include "controlplane/relay/forwarded.h"
 #include "controlplane/trust/enrollment_service.h"
 #include "controlplane/trust/own_trust.h"
 #include "controlplane/trust/server_credentials.h"
@@ -74,6 +75,7 @@ class AccessTest : public ::testing::Test {
  protected:
   struct Credential {
     std::string certificate_pem, key_pem, token;
+    std::map<std::string, std::string> metadata = {};  // Sent along.
   };
 
   void SetUp() override {
@@ -183,6 +185,7 @@ class AccessTest : public ::testing::Test {
     if (!credential.token.empty()) {
       context.AddMetadata("authorization", "Bearer " + credential.token);
     }
+    for (const auto& [key, value] : credential.metadata) context.AddMetadata(key, value);
     grpc::CompletionQueue queue;
     const auto next = [&queue] {
       void* tag = nullptr;
@@ -298,6 +301,45 @@ TEST_F(AccessTest, WhoFailsTooOftenIsNotHeardForAWhileAndCertificatesAreNotTouch
   EXPECT_GT(guard_->refused(trust::Refusal::kTooManyFailures), 0u);
   EXPECT_FALSE(IsRefusal(
       Call(CertificateFor(trust::OperatorUri(Role::kAdmin, "ann")), "AdminService/GetStatus")));
+}
+
+TEST_F(AccessTest, OfAControllerTheOneItSpeaksForCounts) {
+  Credential relay = CertificateFor(trust::ControllerUri("c-2"));
+  const std::string bob = CertificateFor(trust::OperatorUri(Role::kViewer, "bob")).certificate_pem;
+  // By itself it may do nothing.
+  EXPECT_THAT(Call(relay, "AdminService/GetStatus").error_message(), HasSubstr("passes on"));
+  relay.metadata = {{relay::kPeerKey, "ipv4:192.0.2.7:99"}};
+  EXPECT_THAT(Call(relay, "AdminService/GetStatus").error_message(),
+              HasSubstr("asks for credentials"));
+  relay.metadata[relay::kCertificateKey] = bob;
+  EXPECT_FALSE(IsRefusal(Call(relay, "AdminService/GetStatus")));
+  EXPECT_TRUE(IsRefusal(Call(relay, "TokenService/CreateToken")));
+  const auto entries = setup_.store().ListAudit(1);
+  ASSERT_EQ(entries->size(), 1u);
+  EXPECT_EQ(entries->front().author(), "bob");
+  EXPECT_EQ(entries->front().peer(), "ipv4:192.0.2.7:99");
+  relay.metadata[relay::kCertificateKey] = Enrolled("edge-1").certificate_pem;
+  EXPECT_FALSE(IsRefusal(Call(relay, "ControlService/Connect")));
+}
+
+TEST_F(AccessTest, NobodyButAControllerSpeaksForOthers) {
+  const std::string admin = CertificateFor(trust::OperatorUri(Role::kAdmin, "ann")).certificate_pem;
+  const std::map<std::string, std::string> forged = {{relay::kPeerKey, "ipv4:192.0.2.7:99"},
+                                                     {relay::kCertificateKey, admin}};
+  for (Credential credential :
+       {Credential{}, Enrolled("edge-1"), CertificateFor(trust::OperatorUri(Role::kViewer, "eve")),
+        CertificateFor(trust::ControllerUri("c-3"), "01", -1)}) {
+    credential.metadata = forged;
+    const grpc::Status status = Call(credential, "TokenService/CreateToken");
+    EXPECT_NE(status.error_code(), Code::OK);
+    EXPECT_NE(status.error_code(), Code::INVALID_ARGUMENT) << "it was looked at";
+  }
+  const auto entries = setup_.store().ListAudit(10);
+  ASSERT_TRUE(entries.ok());
+  for (const v1::AuditEntry& entry : *entries) {
+    EXPECT_NE(entry.author(), "ann");
+    EXPECT_THAT(entry.peer(), HasSubstr("127.0.0.1"));
+  }
 }
 
 TEST_F(AccessTest, TheAuditLogNamesWhoWasProvenAndWhoWasRefused) {

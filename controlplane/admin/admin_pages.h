@@ -1,10 +1,20 @@
 // What the controller's admin address answers: health, readiness, metrics.
 #pragma once
 
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
 #include "common/web/http_listener.h"
 #include "controlplane/admin/controller_metrics.h"
 
 namespace sluice::admin {
+
+// What a controller answers, whether it decides or not: `ready` says why it is not, `metrics` gives
+// the figures.
+web::HttpResponse AnswerPages(const web::HttpRequest& request,
+                              const std::function<absl::Status()>& ready,
+                              const std::function<std::string()>& metrics);
 
 class AdminPages {
  public:

@@ -36,6 +36,15 @@ void Set(Samples& samples, std::string_view name, Number value, std::string labe
   samples[name].push_back({std::move(labels), static_cast<double>(value)});
 }
 
+void SetProcess(Samples& samples) {
+  const base::ProcessFigures process = base::ReadProcessFigures();
+  Set(samples, "sluice_controller_build_info", 1, fmt::format("version=\"{}\"", base::Version()));
+  Set(samples, "process_resident_memory_bytes", process.resident_bytes);
+  Set(samples, "process_open_fds", process.open_files);
+  Set(samples, "process_cpu_seconds_total", process.cpu_seconds);
+  Set(samples, "process_start_time_seconds", process.start_unix_seconds);
+}
+
 void SetRollouts(Samples& samples, const publish::RolloutTimes& times) {
   std::vector<Sample>& list = samples["sluice_controller_rollout_seconds"];
   uint64_t reached = 0;
@@ -100,13 +109,20 @@ void SetWebhooks(Samples& samples, const notify::Notifier* notifier) {
 
 }  // namespace
 
+std::string FollowerMetrics() {
+  Samples samples;
+  SetProcess(samples);
+  Set(samples, "sluice_controller_leader", 0);
+  return Expose(samples);
+}
+
 std::string ControllerMetrics::Text() const {
   const v1::FleetStatus status = controller_.Summary();
   const publish::HubCounters hub = hub_.counters();
-  const base::ProcessFigures process = base::ReadProcessFigures();
   const bool source_ok = status.source().path().empty() || status.source().ok();
   Samples samples;
-  Set(samples, "sluice_controller_build_info", 1, fmt::format("version=\"{}\"", base::Version()));
+  SetProcess(samples);
+  Set(samples, "sluice_controller_leader", 1);
   Set(samples, "sluice_controller_version_revision", status.version().revision());
   Set(samples, "sluice_controller_versions", store_.CountVersions().value_or(0));
   SetChanges(samples, controller_.counters());
@@ -128,10 +144,6 @@ std::string ControllerMetrics::Text() const {
   }
   Set(samples, "sluice_controller_store_bytes", store_.FileBytes());
   SetWebhooks(samples, notifier_);
-  Set(samples, "process_resident_memory_bytes", process.resident_bytes);
-  Set(samples, "process_open_fds", process.open_files);
-  Set(samples, "process_cpu_seconds_total", process.cpu_seconds);
-  Set(samples, "process_start_time_seconds", process.start_unix_seconds);
   return Expose(samples);
 }
 

@@ -40,4 +40,7 @@ class ControllerMetrics {
   mutable std::vector<Sample> certificates_;
 };
 
+// Of a controller that passes calls on to another one.
+std::string FollowerMetrics();
+
 }  // namespace sluice::admin

@@ -8,6 +8,9 @@ const std::vector<Metric>& Metrics() {
   static const auto* const metrics = new std::vector<Metric>{
       {"sluice_controller_build_info", "gauge", "version",
        "Always 1; the label says which build runs."},
+      {"sluice_controller_leader", "gauge", "",
+       "1 while this controller decides; 0 while it passes calls on to the one of several that "
+       "does."},
       {"sluice_controller_version_revision", "gauge", "",
        "Revision of the current version; 0: none yet."},
       {"sluice_controller_changes_total", "counter", "outcome",

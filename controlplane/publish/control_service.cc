@@ -40,7 +40,7 @@ class Subscriber final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::
         guard_(guard != nullptr && guard->open() ? nullptr : guard),
         caller_(std::move(caller)),
         context_(context),
-        peer_(context->peer()) {}
+        peer_(caller_.peer.empty() ? context->peer() : caller_.peer) {}
 
   void Start() {
     self_ = shared_from_this();

@@ -25,11 +25,12 @@ SharedMessage PrepareMessage(const std::string& root, bool dry_run, bool keep) {
   return Encode(message);
 }
 
-SharedMessage WelcomeMessage(int64_t report_interval_ms) {
+SharedMessage WelcomeMessage(const FleetOptions& options) {
   v1::ControllerMessage message;
   v1::Welcome& welcome = *message.mutable_welcome();
   welcome.set_protocol_version(1);
-  welcome.set_report_interval_ms(static_cast<uint32_t>(report_interval_ms));
+  welcome.set_report_interval_ms(static_cast<uint32_t>(options.report_interval_ms));
+  welcome.set_term(options.term);
   welcome.set_controller_version(std::string(base::Version()));
   return Encode(message);
 }
@@ -161,7 +162,7 @@ Fleet::Greeting Fleet::OnHello(uint64_t stream, const v1::Hello& hello, const st
   node.commits_failed = 0;
   node.bytes_sent = 0;
   node.note = note;
-  send_(stream, WelcomeMessage(options_.report_interval_ms));
+  send_(stream, WelcomeMessage(options_));
   TakeRefusals(node, now_ms);
   CatchUp(node, now_ms);
   return {.status = absl::OkStatus(), .replaced = replaced};

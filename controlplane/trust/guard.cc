@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "common/trust/token_text.h"
+#include "controlplane/relay/forwarded.h"
 
 namespace sluice::trust {
 namespace {
@@ -69,9 +70,30 @@ absl::Status Guard::TooManyFailures() {
       "right token");
 }
 
+bool Guard::IsController(const std::string& certificate_pem) const {
+  const auto identity = IdentityOf(certificate_pem, options_.authority);
+  return identity.ok() && identity->kind == Identity::Kind::kController &&
+         identity->not_after_unix >= base::UnixMillis() / 1000;
+}
+
+Guard::Origin Guard::OriginOf(const grpc::ServerContextBase& context) const {
+  Origin origin{.peer = context.peer(), .certificate_pem = CertificateOf(context)};
+  const auto& metadata = context.client_metadata();
+  const auto peer = metadata.find(relay::kPeerKey);
+  if (peer == metadata.end()) return origin;
+  // With --insecure whoever is on this machine may say anything anyway.
+  if (!options_.open && !IsController(origin.certificate_pem)) return origin;
+  origin.peer = std::string(View(peer->second));
+  const auto certificate = metadata.find(relay::kCertificateKey);
+  origin.certificate_pem =
+      certificate == metadata.end() ? "" : std::string(View(certificate->second));
+  return origin;
+}
+
 absl::StatusOr<Caller> Guard::Admit(const grpc::ServerContextBase& context,
                                     std::string_view method) {
-  Caller caller{.peer = context.peer()};
+  const Origin origin = OriginOf(context);
+  Caller caller{.peer = origin.peer};
   const Rule* rule = FindRule(method);
   if (rule == nullptr) {
     return Refuse(caller, method, Refusal::kRole,
@@ -82,18 +104,18 @@ absl::StatusOr<Caller> Guard::Admit(const grpc::ServerContextBase& context,
     return caller;
   }
   if (rule->least == Access::kAnyone) return caller;
-  ASSIGN_OR_RETURN(caller, Identify(context, method, std::move(caller)));
+  ASSIGN_OR_RETURN(caller, Identify(context, method, origin.certificate_pem, std::move(caller)));
   RETURN_IF_ERROR(CheckAccess(caller, *rule));
   return caller;
 }
 
 absl::StatusOr<Caller> Guard::Identify(const grpc::ServerContextBase& context,
-                                       std::string_view method, Caller caller) {
+                                       std::string_view method, const std::string& pem,
+                                       Caller caller) {
   const auto header = context.client_metadata().find("authorization");
   if (header != context.client_metadata().end()) {
     return FromToken(View(header->second), method, std::move(caller));
   }
-  const std::string pem = CertificateOf(context);
   if (pem.empty()) {
     return Refuse(caller, method, Refusal::kNoCredential,
                   absl::UnauthenticatedError(
@@ -105,6 +127,11 @@ absl::StatusOr<Caller> Guard::Identify(const grpc::ServerContextBase& context,
   if (!identity.ok()) {
     return Refuse(caller, method, Refusal::kBadCredential,
                   absl::UnauthenticatedError(std::string(identity.status().message())));
+  }
+  if (identity->kind == Identity::Kind::kController) {
+    return Refuse(caller, method, Refusal::kRole,
+                  absl::PermissionDeniedError(
+                      "a controller passes on what others ask, and asks nothing itself"));
   }
   caller.kind =
       identity->kind == Identity::Kind::kNode ? Caller::Kind::kNode : Caller::Kind::kOperator;

@@ -1,5 +1,8 @@
 // Who is calling, and may they? Every handler asks here first.
 //
+// What a controller passes on is judged by the caller it speaks for (controlplane/relay), and only
+// a controller's word counts for that.
+//
 // Thread-safe. A refusal is counted, logged and, unless too many come, in the audit log. Bearer
 // tokens and join tokens from an address that failed too often are not even looked at; whoever has
 // a certificate is not touched by that.
@@ -76,8 +79,15 @@ class Guard {
   uint64_t refused(Refusal refusal) const;
 
  private:
+  // Who calls, whether it came here itself or through another controller.
+  struct Origin {
+    std::string peer;             // As gRPC writes it.
+    std::string certificate_pem;  // Empty: it came without one.
+  };
+  Origin OriginOf(const grpc::ServerContextBase& context) const;
+  bool IsController(const std::string& certificate_pem) const;
   absl::StatusOr<Caller> Identify(const grpc::ServerContextBase& context, std::string_view method,
-                                  Caller caller);
+                                  const std::string& certificate_pem, Caller caller);
   absl::StatusOr<Caller> FromToken(std::string_view header, std::string_view method, Caller caller);
   absl::Status FindOperator(std::string_view token, Caller* caller) const;
   absl::Status CheckAccess(const Caller& caller, const Rule& rule);

@@ -87,6 +87,24 @@ absl::StatusOr<std::unique_ptr<OwnTrust>> OwnTrust::Open(const OwnTrustOptions& 
   return trust;
 }
 
+absl::StatusOr<TlsPair> OwnTrust::IssueForRelay(int64_t now_unix) const {
+  ASSIGN_OR_RETURN(const KeyPtr key, MakeKey());
+  TlsPair pair;
+  const std::string name = HostName();
+  ASSIGN_OR_RETURN(pair.chain_pem,
+                   authority_->Issue(key.get(),
+                                     {.use = CertificateRequest::Use::kClient,
+                                      .common_name = name,
+                                      .dns_names = {},
+                                      .ip_addresses = {},
+                                      .uris = {ControllerUri(name.empty() ? "controller" : name)},
+                                      .lifetime = kRelayLifetime},
+                                     now_unix));
+  ASSIGN_OR_RETURN(pair.key_pem, PemOf(key.get()));
+  pair.roots_pem = authority_->certificate_pem();
+  return pair;
+}
+
 absl::Status OwnTrust::KeepOperator(int64_t now_unix) const {
   const std::string folder = fmt::format("{}/{}", options_.data_dir, store::kOperatorFolder);
   const std::string path = folder + "/operator.pem";

@@ -16,7 +16,7 @@ namespace sluice::trust {
 struct OwnTrustOptions {
   std::string data_dir;
   std::string grpc_address;        // ip:port.
-  std::vector<std::string> names;  // --tls-name: further names or addresses of the controller.
+  std::vector<std::string> names;  // Further names or addresses of the controller.
 };
 
 class OwnTrust {
@@ -27,6 +27,11 @@ class OwnTrust {
 
   const CertificateAuthority& authority() const { return *authority_; }
   ServerIdentity& server() { return *server_; }
+
+  // A certificate of this controller, with its key, for calls that it passes on to the one who
+  // leads: valid for kRelayLifetime.
+  absl::StatusOr<TlsPair> IssueForRelay(int64_t now_unix) const;
+  static constexpr std::chrono::hours kRelayLifetime{24 * 30};
 
   // operator/: context.yaml, operator.pem (certificate and key), ca.crt. Made anew when something
   // is missing or two thirds of its life (30 days) are used. To be called now and then.

@@ -40,7 +40,7 @@ absl::StatusOr<std::shared_ptr<::grpc::Channel>> MakeChannel(const ControlClient
   ::grpc::ChannelArguments arguments;
   const int keepalive_ms = static_cast<int>(options.keepalive.count());
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_ms);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_ms / 2);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_ms);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   // A connection of its own each time: our back-off decides when, not gRPC's.
@@ -180,7 +180,15 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
     }
     const bool was_welcomed = session_->welcomed();
     session_->OnMessage(message);
-    if (!was_welcomed && session_->welcomed()) OnWelcomed();
+    if (!was_welcomed && session_->welcomed()) {
+      if (session_->term() != 0 && session_->term() < term_) {
+        GiveUpStream();
+        Lost("it does not lead any more, another controller does");
+        return;
+      }
+      term_ = std::max(term_, session_->term());
+      OnWelcomed();
+    }
     if (session_->retry_after_ms().has_value()) {
       const milliseconds delay(*session_->retry_after_ms());
       base::LogInfo("controller {} asks to come back in {} ms", address_, delay.count());
@@ -195,6 +203,7 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
     base::LogInfo("connected to controller {}", address_);
     welcome_timer_.cancel();
     backoff_.Reset();
+    failures_ = 0;
     lost_logged_ = false;
     session_->SendReport();
     ScheduleReport();
@@ -244,7 +253,10 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
 
   void ScheduleReconnect(milliseconds least) {
     if (stopped_ || yielded_) return;
-    reconnect_timer_.expires_after(least + backoff_.Next());
+    milliseconds delay = backoff_.Next();
+    // While the others have not been tried: one of them is likely there, and takes over.
+    if (++failures_ < options_.controllers.size()) delay /= 4;
+    reconnect_timer_.expires_after(least + delay);
     reconnect_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       if (error) return;
       if (const auto self = weak.lock()) self->Connect();
@@ -291,6 +303,8 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
   const std::shared_ptr<LiveStreams> live_ = std::make_shared<LiveStreams>();
   std::string address_;
   size_t next_controller_ = 0;
+  size_t failures_ = 0;  // Since Welcome.
+  uint64_t term_ = 0;    // The greatest that a controller had.
   uint64_t generation_ = 0;
   ControlStream* stream_ = nullptr;  // Deletes itself.
   std::unique_ptr<Session> session_;

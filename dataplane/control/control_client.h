@@ -28,8 +28,8 @@ struct ControlClientOptions {
   std::chrono::milliseconds reconnect_max{30'000};
   // A controller that takes the stream and does not answer Hello for so long is a failure.
   std::chrono::milliseconds welcome_timeout{10'000};
-  // After so long without a word a ping is sent, and answered in half that time or the stream ends.
-  std::chrono::milliseconds keepalive{10'000};
+  // After so long without a word a ping is sent, and answered in that time or the stream ends.
+  std::chrono::milliseconds keepalive{3'000};
   // The controller does not accept this node's certificate. May be null.
   std::function<void()> on_refused = nullptr;
 };

@@ -149,6 +149,20 @@ TEST_F(ControlClientTest, GivesUpOnAControllerThatNeverAnswers) {
   alive.WaitForA(Case::kReport);
 }
 
+TEST_F(ControlClientTest, LeavesAControllerWhoseTermIsOver) {
+  FakeController first, former, next;
+  for (FakeController* controller : {&first, &former, &next}) ASSERT_TRUE(controller->Start());
+  first.set_term(5);
+  former.set_term(4);
+  next.set_term(6);
+  Begin(OptionsFor({first.address(), former.address(), next.address()}));
+  first.WaitForA(Case::kReport);
+  first.Stop();
+  former.WaitForA(Case::kHello);
+  next.WaitForA(Case::kReport);
+  for (const auto& message : former.TakeMessages()) EXPECT_FALSE(message.has_report());
+}
+
 TEST_F(ControlClientTest, GoesAwayWhenAskedToAndComesBack) {
   FakeController controller;
   ASSERT_TRUE(controller.Start());

@@ -58,6 +58,9 @@ class FakeController final : public v1::ControlService::Service {
   void set_report_interval_ms(uint32_t ms) {
     Locked([&] { report_interval_ms_ = ms; });
   }
+  void set_term(uint64_t term) {
+    Locked([&] { term_ = term; });
+  }
 
   // Blocks until what has come in satisfies `done`; long after any sane wait the test fails.
   using Messages = std::vector<v1::ProxyMessage>;
@@ -99,6 +102,7 @@ class FakeController final : public v1::ControlService::Service {
       reads = reads_;
       v1::ControllerMessage welcome;
       welcome.mutable_welcome()->set_report_interval_ms(report_interval_ms_);
+      welcome.mutable_welcome()->set_term(term_);
       if (welcomes_) stream->Write(welcome);
       messages_.push_back(message);
     }
@@ -130,6 +134,7 @@ class FakeController final : public v1::ControlService::Service {
   Messages messages_;
   Stream* stream_ = nullptr;
   uint32_t report_interval_ms_ = 60'000;
+  uint64_t term_ = 0;
   bool welcomes_ = true;
   bool reads_ = true;
   bool stopping_ = false;

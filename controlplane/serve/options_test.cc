@@ -1,11 +1,11 @@
-#include "controlplane/options.h"
+#include "controlplane/serve/options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/base/testing_reference.h"
 
-namespace sluice {
+namespace sluice::serve {
 namespace {
 
 using ::testing::HasSubstr;
@@ -45,6 +45,18 @@ TEST(ControllerOptionsTest, WithoutAnyFlagTheControllerHasACaOfItsOwn) {
   EXPECT_EQ(parsed.options.tls_names, std::vector<std::string>{"c.example.com"});
 }
 
+TEST(ControllerOptionsTest, AnEtcdHasMembersAndAPrefix) {
+  const Parsed parsed = Parse({"--insecure", "--store=etcd://a.test:2379,10.0.0.2:2380/team/a"});
+  EXPECT_EQ(parsed.outcome, Outcome::kRun);
+  ASSERT_TRUE(parsed.options.etcd.has_value());
+  EXPECT_EQ(parsed.options.etcd->endpoints,
+            (std::vector<std::string>{"a.test:2379", "10.0.0.2:2380"}));
+  EXPECT_EQ(parsed.options.etcd->prefix, "/team/a");
+  EXPECT_EQ(parsed.options.advertise_address, "127.0.0.1:7400");
+  EXPECT_EQ(Parse({"--insecure", "--store=etcd://a:1"}).options.etcd->prefix, "/sluice");
+  EXPECT_FALSE(Parse({"--insecure"}).options.etcd.has_value());
+}
+
 TEST(ControllerOptionsTest, RefusesWhatDoesNotFitTogether) {
   for (const auto& [arguments, why] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"--insecure", "--tls-name=a"}, "--tls-name is for the certificate that"},
@@ -54,6 +66,16 @@ TEST(ControllerOptionsTest, RefusesWhatDoesNotFitTogether) {
            {{"--tls-cert=a"}, "belong together"},
            {{"--insecure", "--tls-cert=a", "--tls-key=b", "--tls-ca=c"}, "exclude each other"},
            {{"--insecure", "--store=etcd"}, "--store etcd"},
+           {{"--insecure", "--store=etcd://"}, "--store etcd://"},
+           {{"--insecure", "--store=etcd://a"}, "write sqlite or etcd://HOST:PORT"},
+           {{"--insecure", "--store=etcd://a:1,"}, "write sqlite or etcd://HOST:PORT"},
+           {{"--insecure", "--store=etcd://a:1/"}, "write sqlite or etcd://HOST:PORT"},
+           {{"--insecure", "--store=etcd://a:1/b/"}, "write sqlite or etcd://HOST:PORT"},
+           {{"--insecure", "--etcd-ca=a"}, "are for --store etcd"},
+           {{"--insecure", "--store=etcd://a:1", "--etcd-cert=a"}, "give both"},
+           {{"--insecure", "--store=etcd://a:1", "--etcd-cert=a", "--etcd-key=b"}, "--etcd-ca"},
+           {{"--insecure", "--store=etcd://a:1", "--advertise-address=a"}, "--advertise-address a"},
+           {{"--grpc-address=0.0.0.0:7400", "--store=etcd://a:1"}, "say with --advertise-address"},
            {{"--insecure", "--grpc-address=controller:7400"}, "--grpc-address controller:7400"},
            {{"--insecure", "--admin-address=here"}, "--admin-address here"},
            {{"--insecure", "--report-interval=1ms"}, "--report-interval at least 10ms"}}) {
@@ -69,4 +91,4 @@ TEST(ReferenceTest, ControllerFlagsAreCurrent) {
 }
 
 }  // namespace
-}  // namespace sluice
+}  // namespace sluice::serve

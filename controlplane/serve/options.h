@@ -2,12 +2,19 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/flags.h"
 
-namespace sluice {
+namespace sluice::serve {
+
+// An etcd that several controllers share their store in.
+struct EtcdAddress {
+  std::vector<std::string> endpoints;  // host:port of its members.
+  std::string prefix = "/sluice";      // Of our keys; begins with a slash, ends without.
+};
 
 struct ControllerOptions {
   std::string config;  // Empty: nothing is watched.
@@ -15,6 +22,9 @@ struct ControllerOptions {
   std::string grpc_address = "127.0.0.1:7400";
   std::string admin_address = "127.0.0.1:7401";
   std::string store = "sqlite";
+  std::optional<EtcdAddress> etcd;  // What `store` says.
+  std::string advertise_address;    // Never empty once parsed.
+  std::string etcd_ca, etcd_cert, etcd_key;
   std::string webhooks;  // Empty: nobody is told.
   bool insecure = false;
   std::string tls_cert, tls_key, tls_ca;  // Of an external CA; empty: the controller has its own.
@@ -29,4 +39,4 @@ struct ControllerOptions {
 // kRun: `options` is complete and consistent.
 base::Flags::Outcome ParseControllerOptions(int argc, char** argv, ControllerOptions* options);
 
-}  // namespace sluice
+}  // namespace sluice::serve

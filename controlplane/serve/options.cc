@@ -1,14 +1,15 @@
-#include "controlplane/options.h"
+#include "controlplane/serve/options.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <string_view>
 
 #include "common/base/address.h"
 
-namespace sluice {
+namespace sluice::serve {
 namespace {
 
 bool IsHostName(const std::string& name) {
@@ -18,15 +19,71 @@ bool IsHostName(const std::string& name) {
   return base::IsIpAddress(name) || (!name.empty() && name.size() <= 253 && plain);
 }
 
+bool IsPrefix(std::string_view prefix) {
+  return prefix.size() >= 2 && prefix.size() <= 200 && prefix.front() == '/' &&
+         prefix.back() != '/' &&
+         std::all_of(prefix.begin(), prefix.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// Nothing for what is not written so.
+std::optional<EtcdAddress> ParseEtcd(std::string_view text) {
+  constexpr std::string_view kScheme = "etcd://";
+  if (!text.starts_with(kScheme)) return std::nullopt;
+  text.remove_prefix(kScheme.size());
+  EtcdAddress etcd;
+  if (const size_t slash = text.find('/'); slash != std::string_view::npos) {
+    etcd.prefix = text.substr(slash);
+    text = text.substr(0, slash);
+  }
+  if (!IsPrefix(etcd.prefix)) return std::nullopt;
+  for (bool more = true; more;) {
+    const size_t comma = text.find(',');
+    more = comma != std::string_view::npos;
+    const std::string endpoint(text.substr(0, comma));
+    if (!base::ParseHostPort(endpoint).ok()) return std::nullopt;
+    etcd.endpoints.push_back(endpoint);
+    text.remove_prefix(more ? comma + 1 : text.size());
+  }
+  return etcd;
+}
+
+std::string StoreProblem(const ControllerOptions& options, bool listens_everywhere) {
+  const bool some_tls =
+      !options.etcd_ca.empty() || !options.etcd_cert.empty() || !options.etcd_key.empty();
+  if (options.store == "sqlite") {
+    return some_tls ? "--etcd-ca, --etcd-cert and --etcd-key are for --store etcd://…" : "";
+  }
+  if (!options.etcd.has_value()) {
+    return fmt::format(
+        "--store {}: write sqlite or etcd://HOST:PORT,HOST:PORT,…[/PREFIX], with the members of "
+        "an etcd",
+        options.store);
+  }
+  if (options.etcd_cert.empty() != options.etcd_key.empty()) {
+    return "--etcd-cert and --etcd-key belong together: give both";
+  }
+  if (some_tls && options.etcd_ca.empty()) return "--etcd-cert needs --etcd-ca, too";
+  if (!base::ParseHostPort(options.advertise_address).ok()) {
+    return fmt::format("--advertise-address {}: HOST:PORT is expected", options.advertise_address);
+  }
+  if (listens_everywhere && options.advertise_address == options.grpc_address) {
+    return fmt::format(
+        "--grpc-address {}: nobody can be sent there; say with --advertise-address where the other "
+        "controllers reach this one",
+        options.grpc_address);
+  }
+  return "";
+}
+
 // Empty when all is well.
 std::string Problem(const ControllerOptions& options) {
-  if (options.store != "sqlite") {
-    return fmt::format("--store {}: only sqlite is known to this release", options.store);
-  }
   const auto address = base::ResolveNumeric(options.grpc_address);
   if (!address.ok()) {
     return fmt::format("--grpc-address {}: {}", options.grpc_address,
                        std::string(address.status().message()));
+  }
+  if (std::string problem = StoreProblem(options, address->is_unspecified()); !problem.empty()) {
+    return problem;
   }
   if (!options.admin_address.empty()) {
     if (const auto admin = base::ResolveNumeric(options.admin_address); !admin.ok()) {
@@ -80,7 +137,15 @@ base::Flags::Outcome ParseControllerOptions(int argc, char** argv, ControllerOpt
   flags.Text("grpc-address", &options->grpc_address, "IP:PORT", "For proxies and sluicectl.");
   flags.Text("admin-address", &options->admin_address, "IP:PORT",
              "Health, readiness, metrics; empty: none.");
-  flags.Text("store", &options->store, "KIND", "sqlite.");
+  flags.Text("store", &options->store, "STORE",
+             "sqlite, in --data-dir; or etcd://HOST:PORT,…[/PREFIX], which several controllers "
+             "share, each with a copy in its --data-dir (docs/several-controllers.md).");
+  flags.Text("advertise-address", &options->advertise_address, "HOST:PORT",
+             "Where the other controllers of an etcd reach this one; default: --grpc-address.");
+  flags.Text("etcd-ca", &options->etcd_ca, "FILE",
+             "What etcd's certificates are verified against (PEM); without it: plain text.");
+  flags.Text("etcd-cert", &options->etcd_cert, "FILE", "Client certificate for etcd (PEM).");
+  flags.Text("etcd-key", &options->etcd_key, "FILE", "Its private key (PEM).");
   flags.Text("webhooks", &options->webhooks, "FILE",
              "Who is told of versions, rollouts and nodes (docs/reference/webhooks.md).");
   flags.Switch("insecure", &options->insecure, "Plain text on the gRPC address; loopback only.");
@@ -110,10 +175,12 @@ base::Flags::Outcome ParseControllerOptions(int argc, char** argv, ControllerOpt
   flags.Text("log-format", &options->log_format, "FORMAT", "json or text.");
   const auto outcome = flags.Parse(argc, argv);
   if (outcome != base::Flags::Outcome::kRun) return outcome;
+  options->etcd = ParseEtcd(options->store);
+  if (options->advertise_address.empty()) options->advertise_address = options->grpc_address;
   const std::string problem = Problem(*options);
   if (problem.empty()) return outcome;
   std::fprintf(stderr, "sluice-controller: %s\n", problem.c_str());
   return base::Flags::Outcome::kExitUsage;
 }
 
-}  // namespace sluice
+}  // namespace sluice::serve

@@ -55,12 +55,20 @@ class Daemon(process.Process):
 
 
 class Controller(Daemon):
-    def __init__(self, rig, name="controller", config=None, args=(), insecure=True):
+    def __init__(self, rig, name="controller", config=None, args=(), insecure=True, site=None):
+        """`site`: the machine it is on (netns.py), if it is not this one."""
         self.data = os.path.join(rig.dir, name + ".data")
-        self.grpc, self.admin = (f"127.0.0.1:{rig.port()}" for _ in range(2))
-        argv = [os.path.join(BIN, "sluice-controller"), "--data-dir", self.data,
-                "--grpc-address", self.grpc, "--admin-address", self.admin,
+        self.operator = os.path.join(self.data, "operator")  # Where its operator's credential is.
+        self.site = site
+        ports = [rig.port(), rig.port()]
+        self.grpc, self.admin = (f"{site.front if site else '127.0.0.1'}:{port}" for port in ports)
+        bound = [f"{'0.0.0.0' if site else '127.0.0.1'}:{port}" for port in ports]
+        argv = [*(site.before if site else []), os.path.join(BIN, "sluice-controller"),
+                "--data-dir", self.data, "--grpc-address", bound[0], "--admin-address", bound[1],
                 *(["--insecure"] if insecure else []), *args]
+        if site:
+            argv += ["--advertise-address", f"{site.address}:{ports[0]}",
+                     "--tls-name", site.address, "--tls-name", site.front]
         self.insecure = insecure
         if config:
             argv += ["--config", config]
@@ -132,7 +140,7 @@ class Ctl:
             credentials = ["--insecure"]
             if self.rig.controller is not None and not self.rig.controller.insecure:
                 credentials = ["--context",
-                               os.path.join(self.rig.controller.data, "operator", "context.yaml")]
+                               os.path.join(self.rig.controller.operator, "context.yaml")]
         return [os.path.join(BIN, "sluicectl"), "--controller",
                 controller or self.rig.controller.grpc, *credentials, *map(str, args)]
 

@@ -27,10 +27,10 @@ class Process:
         self.expect = expect
         self.log = os.path.join(folder, name + ".log")
         self.proc = None
-        self.killed = False
+        self.killed = self.paused = False
 
     def start(self):
-        self.killed = False
+        self.killed = self.paused = False
         with open(self.log, "ab") as out:
             self.proc = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                          cwd=self.folder, env={**os.environ, **self.env},
@@ -53,6 +53,16 @@ class Process:
         if self.running():
             os.killpg(self.proc.pid, signal.SIGKILL) if children else self.proc.kill()
         self.proc.wait(waiting.DEADLINE)
+
+    def pause(self):
+        """Until resume() it does nothing, and its connections stay. Returns once it is so."""
+        self.paused = True
+        self.signal(signal.SIGSTOP)
+        waiting.wait_for(f"{self.name} to stand still", lambda: self._stat()[0] == "T")
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
+        self.paused = False
 
     def wait(self, timeout=None):
         return self.proc.wait(timeout or waiting.DEADLINE)
@@ -107,9 +117,13 @@ class Process:
         with open(f"/proc/{self.pid}/clear_refs", "w") as f:
             f.write("5")
 
-    def cpu_seconds(self):
+    def _stat(self):
+        """The fields after the name, the state first (proc(5))."""
         with open(f"/proc/{self.pid}/stat") as f:
-            fields = f.read().rsplit(")", 1)[1].split()
+            return f.read().rsplit(")", 1)[1].split()
+
+    def cpu_seconds(self):
+        fields = self._stat()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def open_files(self):

@@ -45,6 +45,7 @@ class Rig:
         self.controller = None
         self.proxies = []
         self.parts = []  # Everything that has to be stopped, in order of starting.
+        self.cleanups = []  # Called when all has been stopped.
         self.ctl = Ctl(self)
         self._documents = 0
         _live.append(self)
@@ -139,6 +140,8 @@ class Rig:
             except (AssertionError, OSError) as error:
                 problems.append(str(error))
         problems += self.complaints()
+        for cleanup in self.cleanups:
+            cleanup()
         if self in _live:
             _live.remove(self)
         if os.environ.get("SLUICE_KEEP"):

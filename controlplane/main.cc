@@ -36,10 +36,9 @@ absl::Status ServeWithOthers(const serve::ControllerOptions& options, serve::Adm
 
 absl::Status Serve(const serve::ControllerOptions& options) {
   serve::Events events;
-  const auto admin_port = serve::AdminPort::Open(options.admin_address);
-  if (!admin_port.ok()) return admin_port.status();
-  return options.etcd.has_value() ? ServeWithOthers(options, **admin_port, events)
-                                  : ServeAlone(options, **admin_port, events);
+  serve::AdminPort admin_port(options.admin_address);
+  return options.etcd.has_value() ? ServeWithOthers(options, admin_port, events)
+                                  : ServeAlone(options, admin_port, events);
 }
 
 int Run(const serve::ControllerOptions& options) {

@@ -6,16 +6,17 @@
 
 namespace sluice::serve {
 
-absl::StatusOr<std::unique_ptr<AdminPort>> AdminPort::Open(const std::string& address) {
-  std::unique_ptr<AdminPort> port(new AdminPort);
-  if (address.empty()) return port;
-  ASSIGN_OR_RETURN(port->listener_,
-                   web::HttpListener::Open(port->context_, address,
-                                           [raw = port.get()](const web::HttpRequest& request) {
-                                             return raw->Answer(request);
-                                           }));
-  port->thread_ = std::thread([context = &port->context_] { context->run(); });
-  return port;
+absl::Status AdminPort::Serve(web::HttpHandler handler) {
+  {
+    const std::lock_guard lock(mutex_);
+    handler_ = std::move(handler);
+  }
+  if (address_.empty() || listener_ != nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(
+      listener_, web::HttpListener::Open(context_, address_,
+                                         [this](const web::HttpRequest& r) { return Answer(r); }));
+  thread_ = std::thread([this] { context_.run(); });
+  return absl::OkStatus();
 }
 
 AdminPort::~AdminPort() {
@@ -23,9 +24,9 @@ AdminPort::~AdminPort() {
   if (thread_.joinable()) thread_.join();
 }
 
-void AdminPort::SetHandler(web::HttpHandler handler) {
+void AdminPort::RemoveHandler() {
   const std::lock_guard lock(mutex_);
-  handler_ = std::move(handler);
+  handler_ = {};
 }
 
 web::HttpResponse AdminPort::Answer(const web::HttpRequest& request) {

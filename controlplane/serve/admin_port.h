@@ -6,27 +6,29 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "common/web/http_listener.h"
 
 namespace sluice::serve {
 
 class AdminPort {
  public:
-  // An empty address: nobody is answered. While there is no handler the process is alive and not
-  // ready.
-  static absl::StatusOr<std::unique_ptr<AdminPort>> Open(const std::string& address);
+  // An empty address: nobody is ever answered.
+  explicit AdminPort(std::string address) : address_(std::move(address)) {}
   ~AdminPort();
 
-  // From any thread. When it returns, the handler before is not called any more.
-  void SetHandler(web::HttpHandler handler);
-  void RemoveHandler() { SetHandler({}); }
+  // Listens, if it does not yet. Not OK: somebody else listens there.
+  absl::Status Serve(web::HttpHandler handler);
+  // When it returns, the handler is not called any more. Until there is another one the process is
+  // alive and not ready.
+  void RemoveHandler();
 
  private:
-  AdminPort() = default;
   web::HttpResponse Answer(const web::HttpRequest& request);
 
+  const std::string address_;
   std::mutex mutex_;  // Guards what follows, and is held while it is called.
   web::HttpHandler handler_;
 

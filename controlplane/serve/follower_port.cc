@@ -31,9 +31,8 @@ grpc::ChannelArguments RelayArguments() {
 
 }  // namespace
 
-FollowerPort::FollowerPort(const ControllerOptions& options, AdminPort& admin_port)
-    : options_(options), admin_port_(admin_port) {
-  admin_port_.SetHandler([this](const web::HttpRequest& request) { return Answer(request); });
+absl::Status FollowerPort::OpenAdmin() {
+  return admin_port_.Serve([this](const web::HttpRequest& request) { return Answer(request); });
 }
 
 FollowerPort::~FollowerPort() {

@@ -21,9 +21,12 @@ namespace sluice::serve {
 
 class FollowerPort {
  public:
-  // The gRPC port opens with OpenGrpc. Both must outlive it.
-  FollowerPort(const ControllerOptions& options, AdminPort& admin_port);
+  // Both must outlive it.
+  FollowerPort(const ControllerOptions& options, AdminPort& admin_port)
+      : options_(options), admin_port_(admin_port) {}
   ~FollowerPort();
+
+  absl::Status OpenAdmin();
 
   // Once the certificates that it takes are here.
   absl::Status OpenGrpc(std::unique_ptr<Transport> transport);

@@ -127,6 +127,7 @@ void Member::OnLost() {
 absl::StatusOr<std::optional<replica::Term>> Member::Follow() {
   ASSIGN_OR_RETURN(follower_, replica::Follower::Open(options_.data_dir, log_));
   FollowerPort port(options_, admin_port_);
+  RETURN_IF_ERROR(port.OpenAdmin());
   heard_ = Clock::now();
   sealer_.reset();
   RETURN_IF_ERROR(OpenPort(port));

@@ -84,8 +84,8 @@ absl::Status Server::Open() {
       server_, ListenForGrpc({.address = options_.grpc_address,
                               .credentials = credentials_,
                               .services = {&control_, &admin_, &backup_, &enrollment_, &tokens_}}));
-  admin_port_.SetHandler(
-      [this](const web::HttpRequest& request) { return pages_.Answer(request); });
+  RETURN_IF_ERROR(admin_port_.Serve(
+      [this](const web::HttpRequest& request) { return pages_.Answer(request); }));
   if (transport_->own() != nullptr) {
     operator_keeper_ = std::make_unique<OperatorKeeper>(*transport_->own());
   }

@@ -22,7 +22,8 @@ const std::vector<Metric>& Metrics() {
       {"sluice_controller_source_errors_total", "counter", "",
        "Times the watched file or directory could not be applied."},
       {"sluice_controller_rollout_seconds", "histogram", "le",
-       "From the first offer of a version until every node was effective, refused or late."},
+       "From the first offer of a version until every node was effective, refused or late; in "
+       "waves the waiting between them is part of it, and a version taken back is not counted."},
       {"sluice_controller_rollout_wave", "gauge", "",
        "The wave that is out last while a rollout in waves is under way, from 1; 0: none is."},
       {"sluice_controller_rollout_paused", "gauge", "",

@@ -18,3 +18,5 @@ find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(ncursesw REQUIRED IMPORTED_TARGET ncursesw)
+# Its _DEFAULT_SOURCE is g++'s default, and would keep precompiled headers from being used.
+set_target_properties(PkgConfig::ncursesw PROPERTIES INTERFACE_COMPILE_OPTIONS "")

@@ -286,12 +286,22 @@ void Controller::Refuse(const Change& change, const std::string& why, Progress* 
              hub_.serving() ? why : "the controller is ending; nothing changed");
 }
 
+void Controller::NotKept(const Change& change, const absl::Status& status, Progress* progress) {
+  if (!absl::IsUnavailable(status)) {
+    Refuse(change, Text(status) + "; every node keeps the version before", progress);
+    return;
+  }
+  // Another controller may find it written, and release it.
+  SetOutcome(progress, Progress::TIMED_OUT,
+             fmt::format("{}: `sluicectl status` tells which version runs", Text(status)));
+}
+
 bool Controller::MakeCurrent(Change& change, Progress* progress) {
   const absl::Status status =
       store_.SetState(change.version.version.revision(), store::VersionState::kCurrent);
   if (!status.ok()) {
     hub_.Abandon();
-    Refuse(change, Text(status) + "; every node keeps the version before", progress);
+    NotKept(change, status, progress);
     return false;
   }
   SetCurrent(change.version, change.resources);

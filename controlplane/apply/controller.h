@@ -122,6 +122,8 @@ class Controller {
                         v1::ApplyProgress* progress);
   bool EndPreflight(const v1::RolloutActionRequest& request, v1::Rollout* rollout);
   void Refuse(const Change& change, const std::string& why, v1::ApplyProgress* progress);
+  // The store did not keep that it is to run; kUnavailable: it does not know.
+  void NotKept(const Change& change, const absl::Status& status, v1::ApplyProgress* progress);
   void DryRunOnNodes(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
   void AwaitEffective(const Change& change, const OnProgress& on_progress,
                       v1::ApplyProgress* progress);

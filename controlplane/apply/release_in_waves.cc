@@ -135,8 +135,7 @@ bool Controller::BeginWaves(Change& change, Progress* progress) {
   record.set_message(change.message);
   if (const absl::Status begun = runner_.Begin(std::move(record), change.resources); !begun.ok()) {
     hub_.Abandon();
-    Refuse(change, std::string(begun.message()) + "; every node keeps the version before",
-           progress);
+    NotKept(change, begun, progress);
     return false;
   }
   const v1::Rollout rollout = runner_.view();

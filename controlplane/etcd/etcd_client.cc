@@ -11,7 +11,8 @@ namespace sluice::etcd {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::system_clock;  // Deadlines of gRPC are wall-clock.
+using Clock = std::chrono::steady_clock;
+using WallClock = std::chrono::system_clock;  // Deadlines of gRPC's.
 
 constexpr milliseconds kPause{20};
 constexpr int kMessageBytesMax = 64 * 1024 * 1024;
@@ -88,7 +89,8 @@ absl::Status EtcdClient::OnSomeMember(std::string_view what, Call call) {
     Member& member = members_[index % members_.size()];
     grpc::ClientContext context;
     AskForLeader(&context);
-    context.set_deadline(std::min(end, Clock::now() + options_.try_timeout));
+    const auto left = std::chrono::duration_cast<milliseconds>(end - Clock::now());
+    context.set_deadline(WallClock::now() + std::min(left, options_.try_timeout));
     const grpc::Status status = call(member, context);
     if (status.ok()) return absl::OkStatus();
     if (IsFinal(status)) return FromGrpc(status);

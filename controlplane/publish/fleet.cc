@@ -31,6 +31,7 @@ SharedMessage WelcomeMessage(const FleetOptions& options) {
   welcome.set_protocol_version(1);
   welcome.set_report_interval_ms(static_cast<uint32_t>(options.report_interval_ms));
   welcome.set_term(options.term);
+  welcome.set_log(options.log);
   welcome.set_controller_version(std::string(base::Version()));
   return Encode(message);
 }

@@ -32,6 +32,7 @@ struct FleetOptions {
   int64_t prepare_timeout_ms = 10'000;
   int64_t report_interval_ms = 2'000;
   uint64_t term = 0;  // Of the controller that leads; 0: it is the only one.
+  std::string log;    // That the term is of.
 };
 
 class Fleet {

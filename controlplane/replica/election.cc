@@ -12,8 +12,8 @@ using std::chrono::milliseconds;
 
 // Answers that come later than this are of no use to who must know by then.
 etcd::ClientOptions Quick(etcd::ClientOptions options, milliseconds lease) {
-  options.try_timeout = lease / 6;
-  options.call_timeout = lease / 3;
+  options.try_timeout = lease * 7 / 30;
+  options.call_timeout = lease / 2;
   return options;
 }
 
@@ -62,6 +62,7 @@ absl::StatusOr<std::optional<Term>> Election::Campaign(std::function<void()> on_
   }
   const std::lock_guard lock(mutex_);
   lease_ = lease;
+  term_ = leader->term;
   resigning_ = false;
   thread_ = std::thread([this, lease, on_lost = std::move(on_lost)] { KeepAlive(lease, on_lost); });
   return leader->term;
@@ -84,6 +85,26 @@ void Election::KeepAlive(int64_t lease, std::function<void()> on_lost) {
     if (Clock::now() >= holds_until) break;
   }
   on_lost();
+}
+
+absl::Status Election::AnnounceServing() {
+  etcdserverpb::TxnRequest request;
+  etcdserverpb::Compare& leads = *request.add_compare();
+  leads.set_target(etcdserverpb::Compare::CREATE);
+  leads.set_key(options_.leader_key);
+  etcdserverpb::PutRequest& put = *request.add_success()->mutable_request_put();
+  put.set_key(options_.leader_key);
+  v1::LeaderInfo self = options_.self;
+  self.set_serving(true);
+  put.set_value(self.SerializeAsString());
+  {
+    const std::lock_guard lock(mutex_);
+    leads.set_create_revision(term_);
+    put.set_lease(lease_);
+  }
+  ASSIGN_OR_RETURN(const etcdserverpb::TxnResponse response, client_.Txn(request));
+  if (response.succeeded()) return absl::OkStatus();
+  return absl::AbortedError("another controller leads");
 }
 
 void Election::Resign() {

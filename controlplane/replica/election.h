@@ -44,6 +44,8 @@ class Election {
   // Tries once to take the lead. Nothing: another one has it. From then on the lease is renewed,
   // until Resign; `on_lost` is called once, from a thread of its own, when that fails.
   absl::StatusOr<std::optional<Term>> Campaign(std::function<void()> on_lost);
+  // Tells the others that it serves now. Not OK: they do not know, and calls do not come.
+  absl::Status AnnounceServing();
   // Others may lead at once. Not from within `on_lost`.
   void Resign();
 
@@ -59,6 +61,7 @@ class Election {
   std::condition_variable changed_;
   bool resigning_ = false;
   int64_t lease_ = 0;
+  Term term_ = 0;
   std::thread thread_;
 };
 

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "common/base/atomic_file.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/status_macros.h"
 #include "controlplane/store/backup.h"
@@ -52,9 +54,8 @@ absl::Status Follower::OpenDatabase() {
   ASSIGN_OR_RETURN(store::Database database,
                    store::Database::Open(fmt::format("{}/{}", directory_, store::kDatabaseName)));
   ASSIGN_OR_RETURN(schema_, SchemaOf(database));
-  // One of an earlier release knows nothing of logs.
   mark_ = {};
-  if (schema_ == store::kSchemaVersion) {
+  if (schema_ >= store::kJournalSchemaVersion) {
     ASSIGN_OR_RETURN(mark_, database.Mark());
   }
   database_.emplace(std::move(database));
@@ -99,19 +100,32 @@ bool Follower::IsOutdated(const v1::BaseInfo& base) const {
   return mark_.log != base.log() || schema_ != base.schema_version() || lacks_authority;
 }
 
-absl::Status Follower::BeginLog() {
+absl::Status Follower::BeginLog(bool was_copy) {
   if (!database_.has_value()) RETURN_IF_ERROR(OpenDatabase());
-  mark_ = {.log = RandomId(), .position = 0};
-  return database_->SetMark(mark_);
+  return store::InTransaction(*database_, [this, was_copy]() -> absl::Status {
+    if (was_copy) {
+      RETURN_IF_ERROR(database_
+                          ->Prepare("UPDATE meta SET value = max(value + 1, ?) "
+                                    "WHERE key = 'epoch'")
+                          .Bind(base::UnixMillis())
+                          .Run());
+    }
+    mark_ = {.log = RandomId(), .position = 0, .entry = ""};
+    return database_->SetMark(mark_);
+  });
 }
 
 absl::Status Follower::ApplyNew() {
   for (;;) {
-    ASSIGN_OR_RETURN(const std::vector<SharedLog::Entry> entries, log_.ReadAfter(mark_.position));
+    ASSIGN_OR_RETURN(const std::vector<SharedLog::Entry> entries, log_.ReadAfter(mark_));
     if (entries.empty()) return absl::OkStatus();
     for (const SharedLog::Entry& entry : entries) {
-      RETURN_IF_ERROR(database_->Apply(entry.position, entry.changeset));
+      if (entry.schema_version != schema_) {
+        return absl::OutOfRangeError("the store in etcd was written by another release");
+      }
+      RETURN_IF_ERROR(database_->Apply(entry.position, entry.id, entry.changeset));
       mark_.position = entry.position;
+      mark_.entry = entry.id;
     }
   }
 }
@@ -138,22 +152,35 @@ absl::Status Follower::FetchBase() {
   return filled;
 }
 
-// What is here already is part of what comes, or was.
+// What is here already is part of what comes, or was. The CA's certificate comes after its key, and
+// the store last: without them the directory does not pass for whole.
 absl::Status Follower::PutInPlace(const std::string& fresh) {
   std::error_code error;
-  for (const char* suffix : {"-wal", "-shm"}) {
-    fs::remove(fs::path(directory_) / (std::string(store::kDatabaseName) + suffix), error);
-  }
+  std::vector<fs::path> files;
   for (fs::recursive_directory_iterator it(fresh, error), end; !error && it != end;
        it.increment(error)) {
-    const fs::path target = fs::path(directory_) / fs::relative(it->path(), fresh);
+    const fs::path path = fs::relative(it->path(), fresh);
     if (it->is_directory()) {
-      RETURN_IF_ERROR(base::MakeDirectory(target.string(), 0700));
-    } else if (rename(it->path().c_str(), target.c_str()) != 0) {
-      return base::ErrnoStatus(errno, "rename to " + target.string());
+      RETURN_IF_ERROR(base::MakeDirectory((fs::path(directory_) / path).string(), 0700));
+    } else {
+      files.push_back(path);
     }
   }
   if (error) return base::ErrnoStatus(error.value(), "list " + fresh);
+  const auto rank = [](const fs::path& path) {
+    return path == store::kDatabaseName ? 2 : path.filename() == "ca.crt" ? 1 : 0;
+  };
+  std::stable_sort(files.begin(), files.end(),
+                   [rank](const fs::path& a, const fs::path& b) { return rank(a) < rank(b); });
+  for (const char* suffix : {"-wal", "-shm"}) {
+    fs::remove(fs::path(directory_) / (std::string(store::kDatabaseName) + suffix), error);
+  }
+  for (const fs::path& path : files) {
+    const fs::path target = fs::path(directory_) / path;
+    if (rename((fs::path(fresh) / path).c_str(), target.c_str()) != 0) {
+      return base::ErrnoStatus(errno, "rename to " + target.string());
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -27,8 +27,9 @@ class Follower {
   absl::Status CatchUp();
 
   // Begins a log with what is here, which is a whole store: its first entry follows what is here
-  // now. By who leads, before it puts a base.
-  absl::Status BeginLog();
+  // now. By who leads, before it puts a base. `was_copy`: of a store that was shared before. Other
+  // copies of it may have more, and are told apart by another epoch from now on.
+  absl::Status BeginLog(bool was_copy);
 
   // Of the last entry that is here.
   int64_t position() const { return mark_.position; }

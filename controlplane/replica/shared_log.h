@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "controlplane/etcd/etcd_client.h"
+#include "controlplane/store/journal.h"
 #include "sluice/v1/replica.pb.h"
 
 namespace sluice::replica {
@@ -28,6 +29,8 @@ class SharedLog {
  public:
   struct Entry {
     int64_t position = 0;
+    std::string id, previous;
+    uint32_t schema_version = 0;
     std::string changeset;
   };
 
@@ -39,11 +42,12 @@ class SharedLog {
 
   // --- By everybody.
 
-  // Of the newest entry; kNotFound: nobody has ever written here.
-  absl::StatusOr<int64_t> Head();
-  // Entries after `position`, in order, as many as are read at once; none: that was all.
-  // kOutOfRange: the log begins later; fetch the base.
-  absl::StatusOr<std::vector<Entry>> ReadAfter(int64_t position);
+  // The newest entry, without the log's id; kNotFound: nobody has ever written here.
+  absl::StatusOr<store::JournalMark> Head();
+  // Entries after `mark`, in order, as many as are read at once; none: that was all.
+  // kOutOfRange: the log begins later; fetch the base. kFailedPrecondition: what is here is no part
+  // of this log, or the log has lost what is here.
+  absl::StatusOr<std::vector<Entry>> ReadAfter(const store::JournalMark& mark);
   // kNotFound.
   absl::StatusOr<v1::BaseInfo> Base();
   // The bytes of a base, in order. kDataLoss: it was replaced meanwhile, or is damaged.
@@ -54,14 +58,18 @@ class SharedLog {
 
   // --- By who leads, in that term.
 
-  // kAborted: somebody else leads, or wrote at that position. kUnavailable: whether it was written
-  // is not known.
-  absl::Status Append(Term term, int64_t position, std::string changeset);
+  // Writes an entry of that id, to follow `last`. It may be tried again with the same id. kAborted:
+  // somebody else leads, or wrote there. kUnavailable: whether it was written is not known.
+  absl::Status Append(Term term, const store::JournalMark& last, const std::string& id,
+                      std::string_view changeset);
   // Puts `pieces`, called until it returns an empty one, as the base in place of the one before;
   // then forgets what of the log is in it. Of `base` all but what follows from the pieces is set.
   // Where the log is another than that of the base before, it begins at the base's position.
   absl::Status ReplaceBase(Term term, v1::BaseInfo base,
                            const std::function<absl::StatusOr<std::string>()>& pieces);
+  // Forgets pieces that no entry and no base has: of tries that came to nothing. Not during another
+  // write.
+  absl::Status Sweep();
 
  private:
   std::string EntryKey(int64_t position) const;
@@ -69,6 +77,11 @@ class SharedLog {
   etcdserverpb::Compare StillLeads(Term term) const;
   absl::StatusOr<std::string> GetPiece(const std::string& id, uint32_t index);
   absl::StatusOr<std::string> Get(const std::string& key);
+  struct FoundBase {
+    v1::BaseInfo info;
+    int64_t revision = 0;  // etcd's, of its last change; 0: there is none.
+  };
+  absl::StatusOr<FoundBase> FindBase();
   absl::StatusOr<Entry> ReadEntry(const etcdserverpb::KeyValue& pair);
   absl::Status ForgetUpTo(int64_t position);
   absl::Status ForgetPieces(const std::string& id);

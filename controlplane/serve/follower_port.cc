@@ -49,23 +49,26 @@ absl::Status FollowerPort::OpenGrpc(std::unique_ptr<Transport> transport) {
                                            .credentials = credentials_,
                                            .services = {},
                                            .any_service = &relay_}));
-  if (leader_.term != 0) Connect();
+  if (transport_->own() != nullptr) {
+    operator_keeper_ = std::make_unique<OperatorKeeper>(*transport_->own());
+  }
+  Connect();
   return absl::OkStatus();
 }
 
 void FollowerPort::SetLeader(const replica::Leader& leader) {
-  if (leader.term == leader_.term && leader.info.grpc_address() == leader_.info.grpc_address()) {
-    return;
-  }
+  if (leader.term == leader_.term && leader.info.serving() == leader_.info.serving()) return;
   leader_ = leader;
   was_reached_ = false;
   ready_ = false;
   channel_.reset();
   relay_.SetLeader(nullptr);
-  if (leader_.term != 0 && is_open()) Connect();
+  if (is_open()) Connect();
 }
 
+// Until it serves, its port is that of one who follows.
 void FollowerPort::Connect() {
+  if (leader_.term == 0 || !leader_.info.serving()) return;
   const auto credentials = transport_->ForRelay();
   if (!credentials.ok()) {
     base::LogError("a certificate for the controller that leads: {}",
@@ -74,6 +77,7 @@ void FollowerPort::Connect() {
   }
   channel_ = grpc::CreateCustomChannel(leader_.info.grpc_address(), *credentials, RelayArguments());
   connected_at_ = Clock::now();
+  generation_ = transport_->generation();
   base::LogInfo("the controller at {} leads (term {}): calls are passed on to it",
                 leader_.info.grpc_address(), leader_.term);
 }
@@ -81,7 +85,7 @@ void FollowerPort::Connect() {
 void FollowerPort::Tick() {
   relay_.Tick();
   if (channel_ == nullptr) return;
-  if (Clock::now() - connected_at_ > kConnectedAtMost) {
+  if (Clock::now() - connected_at_ > kConnectedAtMost || transport_->generation() != generation_) {
     Connect();
     ready_ = false;
   }

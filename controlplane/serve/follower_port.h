@@ -14,6 +14,7 @@
 #include "controlplane/relay/relay.h"
 #include "controlplane/replica/election.h"
 #include "controlplane/serve/admin_port.h"
+#include "controlplane/serve/operator_keeper.h"
 #include "controlplane/serve/options.h"
 #include "controlplane/serve/transport.h"
 
@@ -38,7 +39,7 @@ class FollowerPort {
   // reached.
   void Tick();
   bool is_connecting() const { return channel_ != nullptr && !was_reached_; }
-  // The leader was reached in its term and has gone since: its process may have died.
+  // The leader served, was reached, and has gone since: its process may have died.
   bool HasLostLeader() const;
 
  private:
@@ -52,8 +53,10 @@ class FollowerPort {
   relay::Relay relay_;
   std::unique_ptr<grpc::Server> server_;
   replica::Leader leader_;
-  std::shared_ptr<grpc::Channel> channel_;  // Null: nobody leads.
+  std::shared_ptr<grpc::Channel> channel_;           // Null: nobody leads, or serves as such yet.
+  std::unique_ptr<OperatorKeeper> operator_keeper_;  // Null without a CA of its own.
   std::chrono::steady_clock::time_point connected_at_{};
+  uint64_t generation_ = 0;  // Of the certificate that channel_ shows.
   bool was_reached_ = false;
   std::atomic<bool> ready_{false};
 };

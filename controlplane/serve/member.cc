@@ -224,13 +224,9 @@ std::string Member::AuthorityHere() const {
   return pem.ok() ? base::HexEncode(base::Sha256(*pem)) : "";
 }
 
-absl::StatusOr<bool> Member::IsBaseCurrent() {
-  ASSIGN_OR_RETURN(const v1::BaseInfo base, log_.Base());
-  return base.schema_version() == store::kSchemaVersion && base.authority() == AuthorityHere();
-}
-
 // With what is here; nothing: an empty store.
 absl::Status Member::BeginStore(replica::EtcdJournal& journal) {
+  const bool was_copy = follower_->position() != store::JournalMark::kNone;
   follower_.reset();
   {
     ASSIGN_OR_RETURN(const std::unique_ptr<store::VersionStore> store,
@@ -239,7 +235,7 @@ absl::Status Member::BeginStore(replica::EtcdJournal& journal) {
     RETURN_IF_ERROR(Transport::Open(options_, store->sealer()).status());
   }
   ASSIGN_OR_RETURN(follower_, replica::Follower::Open(options_.data_dir, log_));
-  RETURN_IF_ERROR(follower_->BeginLog());
+  RETURN_IF_ERROR(follower_->BeginLog(was_copy));
   follower_.reset();
   base::LogInfo("a shared store begins in etcd, at {}, with what is in {}", options_.etcd->prefix,
                 options_.data_dir);
@@ -247,25 +243,38 @@ absl::Status Member::BeginStore(replica::EtcdJournal& journal) {
 }
 
 absl::Status Member::Lead(replica::Term term) {
-  replica::EtcdJournal journal(log_, {.term = term,
-                                      .directory = options_.data_dir,
-                                      .on_lost = [this] { OnLost(); },
-                                      .authority = [this] { return AuthorityHere(); }});
-  if (absl::IsNotFound(log_.Base().status())) RETURN_IF_ERROR(BeginStore(journal));
+  auto base = log_.Base();
+  replica::EtcdJournal journal(log_,
+                               {.term = term,
+                                .directory = options_.data_dir,
+                                .on_lost = [this] { OnLost(); },
+                                .entries = base.ok() ? follower_->position() - base->position() : 0,
+                                .authority = [this] { return AuthorityHere(); }});
+  if (absl::IsNotFound(base.status())) {
+    RETURN_IF_ERROR(BeginStore(journal));
+    base = log_.Base();
+  }
+  if (!base.ok()) {
+    NoteTrouble(base.status());
+    return absl::OkStatus();  // It follows again, and resigns.
+  }
   follower_.reset();
-  auto server = Server::Start(options_, admin_port_,
-                              {.journal = &journal, .term = static_cast<uint64_t>(term)});
+  auto server =
+      Server::Start(options_, admin_port_,
+                    {.journal = &journal, .term = static_cast<uint64_t>(term), .log = base->log()});
   if (lost_) {  // Whatever came of it.
     if (server.ok()) (*server)->Stop(kRetryAfter, milliseconds(0));
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(server.status());
   base::LogInfo("this controller leads (term {})", term);
-  if (const auto current = IsBaseCurrent(); current.ok() && !*current) {
-    if (const absl::Status replaced = journal.ReplaceBase(); !replaced.ok()) {
-      base::LogWarn("the base in etcd could not be replaced: {}", std::string(replaced.message()));
-    }
+  if (const absl::Status told = election_.AnnounceServing(); !told.ok()) {
+    base::LogWarn("the others could not be told: {}", std::string(told.message()));
+    OnLost();
   }
+  const bool is_current =
+      base->schema_version() == store::kSchemaVersion && base->authority() == AuthorityHere();
+  if (!is_current) journal.RequestBase();
   while (!events_.ending() && !lost_) events_.Wait();
   if (lost_) {
     base::LogInfo("another controller may lead from now on");

@@ -45,7 +45,6 @@ class Member {
   absl::Status CheckSealKey();
   absl::Status OpenPort(FollowerPort& port);
   absl::Status Lead(replica::Term term);
-  absl::StatusOr<bool> IsBaseCurrent();
   absl::Status BeginStore(replica::EtcdJournal& journal);
   std::string AuthorityHere() const;
   void OnLost();

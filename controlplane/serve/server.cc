@@ -47,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ControllerOptions& o
   ASSIGN_OR_RETURN(std::unique_ptr<Transport> transport, Transport::Open(options, store->sealer()));
   std::unique_ptr<Server> server(new Server(options, admin_port, std::move(store),
                                             std::move(trust_store), std::move(transport),
-                                            std::move(webhooks), shared.term));
+                                            std::move(webhooks), shared));
   RETURN_IF_ERROR(server->Open());
   return server;
 }
@@ -55,7 +55,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ControllerOptions& o
 Server::Server(const ControllerOptions& options, AdminPort& admin_port,
                std::unique_ptr<store::VersionStore> store,
                std::unique_ptr<store::TrustStore> trust_store, std::unique_ptr<Transport> transport,
-               std::vector<notify::Webhook> webhooks, uint64_t term)
+               std::vector<notify::Webhook> webhooks, const Shared& shared)
     : options_(options),
       admin_port_(admin_port),
       store_(std::move(store)),
@@ -66,7 +66,8 @@ Server::Server(const ControllerOptions& options, AdminPort& admin_port,
       notifier_(std::move(webhooks)),
       hub_({.prepare_timeout_ms = options.prepare_timeout.count(),
             .report_interval_ms = options.report_interval.count(),
-            .term = term},
+            .term = shared.term,
+            .log = shared.log},
            *store_, &notifier_),
       controller_(*store_, hub_, &notifier_),
       control_(hub_, &guard_),
@@ -98,10 +99,12 @@ absl::Status Server::Open() {
 }
 
 void Server::Stop(std::chrono::milliseconds retry_after, std::chrono::milliseconds grace) {
-  source_.reset();  // A change that is under way is finished first.
+  const auto retry_after_ms = static_cast<uint32_t>(retry_after.count());
+  if (grace.count() == 0) hub_.Shutdown(retry_after_ms);
+  source_.reset();
   controller_.Stop();
   admin_.Stop();
-  hub_.Shutdown(static_cast<uint32_t>(retry_after.count()));
+  hub_.Shutdown(retry_after_ms);
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();
 }

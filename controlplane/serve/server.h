@@ -35,6 +35,7 @@ class Server {
   struct Shared {
     store::Journal* journal = nullptr;  // Null: alone.
     uint64_t term = 0;
+    std::string log;  // That the term is of.
   };
 
   // Serves when it returns. `options`, `admin_port` and the journal must outlive it. Errors say
@@ -44,14 +45,15 @@ class Server {
   ~Server() { admin_port_.RemoveHandler(); }
 
   // Tells the nodes to come back, here or elsewhere, and ends all calls. Blocks, for `grace` and a
-  // little more. Once, before it is destroyed.
+  // little more; a change of the watched file that is under way is finished first, unless there is
+  // no grace. Once, before it is destroyed.
   void Stop(std::chrono::milliseconds retry_after, std::chrono::milliseconds grace);
 
  private:
   Server(const ControllerOptions& options, AdminPort& admin_port,
          std::unique_ptr<store::VersionStore> store, std::unique_ptr<store::TrustStore> trust_store,
          std::unique_ptr<Transport> transport, std::vector<notify::Webhook> webhooks,
-         uint64_t term);
+         const Shared& shared);
   absl::Status Open();
 
   // In the order in which they need each other.

@@ -58,6 +58,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Transport::ForRelay() 
                                .pem_cert_chain = pair.chain_pem});
 }
 
+uint64_t Transport::generation() const {
+  return files_ == nullptr ? 0 : files_->Current(NowUnix())->generation;
+}
+
 trust::Authority Transport::authority() const {
   return files_ != nullptr ? trust::Authority::kExternal : trust::Authority::kOwn;
 }

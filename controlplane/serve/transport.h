@@ -34,6 +34,9 @@ class Transport {
   // For calls that are passed on to another controller, which knows this one by them.
   absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ForRelay() const;
 
+  // Another number when certificates of an external CA have been replaced.
+  uint64_t generation() const;
+
   const trust::OwnTrust* own() const { return own_.get(); }  // Null: there is no CA of its own.
   trust::Authority authority() const;
 

@@ -11,8 +11,11 @@ namespace {
 
 constexpr std::string_view kJournalTable = "journal";
 
-absl::Status SetPosition(Database& database, int64_t position) {
-  return database.Prepare("UPDATE journal SET position = ? WHERE id = 1").Bind(position).Run();
+absl::Status SetPosition(Database& database, int64_t position, const std::string& entry) {
+  return database.Prepare("UPDATE journal SET position = ?, entry = ? WHERE id = 1")
+      .Bind(position)
+      .Bind(entry)
+      .Run();
 }
 
 }  // namespace
@@ -139,9 +142,13 @@ absl::StatusOr<bool> Transaction::WriteDown() {
   if (result != SQLITE_OK) return database_.Error("record a transaction");
   if (size == 0) return false;
   ASSIGN_OR_RETURN(const JournalMark last, database_.Mark());
-  RETURN_IF_ERROR(SetPosition(database_, last.position + 1));
-  RETURN_IF_ERROR(database_.journal_->Append(
-      last.position + 1, std::string(static_cast<const char*>(bytes), static_cast<size_t>(size))));
+  ASSIGN_OR_RETURN(const std::string entry,
+                   database_.journal_->Append(last, std::string(static_cast<const char*>(bytes),
+                                                                static_cast<size_t>(size))));
+  if (const absl::Status noted = SetPosition(database_, last.position + 1, entry); !noted.ok()) {
+    database_.journal_->OnBehind(noted);
+    return noted;
+  }
   return true;
 }
 
@@ -155,20 +162,22 @@ absl::Status Transaction::Commit() {
 }
 
 absl::StatusOr<JournalMark> Database::Mark() {
-  Statement row = Prepare("SELECT log, position FROM journal WHERE id = 1");
+  Statement row = Prepare("SELECT log, position, entry FROM journal WHERE id = 1");
   ASSIGN_OR_RETURN(const bool found, row.Step());
   if (!found) return absl::DataLossError("the store does not know how far it is");
-  return JournalMark{.log = row.Text(0), .position = row.Int(1)};
+  return JournalMark{.log = row.Text(0), .position = row.Int(1), .entry = row.Text(2)};
 }
 
 absl::Status Database::SetMark(const JournalMark& mark) {
-  return Prepare("UPDATE journal SET log = ?, position = ? WHERE id = 1")
+  return Prepare("UPDATE journal SET log = ?, position = ?, entry = ? WHERE id = 1")
       .Bind(mark.log)
       .Bind(mark.position)
+      .Bind(mark.entry)
       .Run();
 }
 
-absl::Status Database::Apply(int64_t position, const std::string& changeset) {
+absl::Status Database::Apply(int64_t position, const std::string& entry,
+                             const std::string& changeset) {
   Transaction transaction(*this);
   RETURN_IF_ERROR(transaction.Begin());
   ASSIGN_OR_RETURN(const JournalMark last, Mark());
@@ -176,22 +185,25 @@ absl::Status Database::Apply(int64_t position, const std::string& changeset) {
     return absl::DataLossError(
         fmt::format("entry {} cannot follow entry {}", position, last.position));
   }
-  // A row that is to go and has gone went with the one it belonged to.
+  // A row that is to go and has gone went with the one it belonged to. One that is to go and
+  // differs goes: of columns that came with ALTER TABLE the session knows no default.
   const auto on_conflict = [](void*, int conflict, sqlite3_changeset_iter* change) {
     const char* table = nullptr;
     int columns = 0, operation = 0, indirect = 0;
     sqlite3changeset_op(change, &table, &columns, &operation, &indirect);
-    const bool is_gone = conflict == SQLITE_CHANGESET_NOTFOUND && operation == SQLITE_DELETE;
-    return is_gone ? SQLITE_CHANGESET_OMIT : SQLITE_CHANGESET_ABORT;
+    if (operation != SQLITE_DELETE) return SQLITE_CHANGESET_ABORT;
+    if (conflict == SQLITE_CHANGESET_NOTFOUND) return SQLITE_CHANGESET_OMIT;
+    return conflict == SQLITE_CHANGESET_DATA ? SQLITE_CHANGESET_REPLACE : SQLITE_CHANGESET_ABORT;
   };
   // SQLite takes them as writable and leaves them alone.
   const int result =
       sqlite3changeset_apply(handle_.get(), static_cast<int>(changeset.size()),
                              const_cast<char*>(changeset.data()), nullptr, on_conflict, nullptr);
-  if (result != SQLITE_OK) {
+  if (result == SQLITE_ABORT || result == SQLITE_CONSTRAINT || result == SQLITE_CORRUPT) {
     return absl::DataLossError(fmt::format("entry {} does not fit what is here", position));
   }
-  RETURN_IF_ERROR(SetPosition(*this, position));
+  if (result != SQLITE_OK) return Error(fmt::format("repeat entry {}", position));
+  RETURN_IF_ERROR(SetPosition(*this, position, entry));
   return transaction.Commit();
 }
 

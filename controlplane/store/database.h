@@ -22,13 +22,6 @@ namespace sluice::store {
 
 class Statement;
 
-// How far a copy of the store is in the log that several share.
-struct JournalMark {
-  static constexpr int64_t kNone = -1;
-  std::string log;           // Its id.
-  int64_t position = kNone;  // kNone: it is in no log, or has left it.
-};
-
 class Database {
  public:
   // WAL and synchronous=FULL: a committed transaction survives the machine's sudden end.
@@ -46,9 +39,9 @@ class Database {
   // of transactions fail from then on. There must be a table `journal` with one row (id 1).
   void SetJournal(Journal* journal) { journal_ = journal; }
   bool has_journal() const { return journal_ != nullptr; }
-  // What the journal of another copy of this database has at the position, in one transaction.
+  // What the journal of another copy of this database has as that entry, in one transaction.
   // kDataLoss: it does not fit what is here.
-  absl::Status Apply(int64_t position, const std::string& changeset);
+  absl::Status Apply(int64_t position, const std::string& entry, const std::string& changeset);
   // Which log, and the last entry of it that is in here.
   absl::StatusOr<JournalMark> Mark();
   absl::Status SetMark(const JournalMark& mark);

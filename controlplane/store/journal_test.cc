@@ -16,8 +16,8 @@ using ::testing::SizeIs;
 
 constexpr char kTables[] = R"sql(
 CREATE TABLE journal (id INTEGER PRIMARY KEY CHECK (id = 1), log TEXT NOT NULL,
-                      position INTEGER NOT NULL);
-INSERT INTO journal VALUES (1, 'l', 0);
+                      position INTEGER NOT NULL, entry TEXT NOT NULL);
+INSERT INTO journal VALUES (1, 'l', 0, '');
 CREATE TABLE parent (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, body BLOB);
 CREATE TABLE child (parent INTEGER NOT NULL REFERENCES parent ON DELETE CASCADE,
                     position INTEGER NOT NULL, PRIMARY KEY (parent, position)) WITHOUT ROWID;
@@ -25,12 +25,15 @@ CREATE TABLE child (parent INTEGER NOT NULL REFERENCES parent ON DELETE CASCADE,
 
 class FakeJournal final : public Journal {
  public:
-  absl::Status Append(int64_t position, std::string changeset) override {
+  absl::StatusOr<std::string> Append(const JournalMark& last, std::string changeset) override {
     if (!answer.ok()) return answer;
-    EXPECT_EQ(position, static_cast<int64_t>(entries.size()) + 1);
+    EXPECT_EQ(last.log, "l");
+    EXPECT_EQ(last.position, static_cast<int64_t>(entries.size()));
+    EXPECT_EQ(last.entry, entries.empty() ? "" : IdOf(last.position));
     entries.push_back(std::move(changeset));
-    return absl::OkStatus();
+    return IdOf(last.position + 1);
   }
+  static std::string IdOf(int64_t position) { return "id" + std::to_string(position); }
   void OnBehind(const absl::Status& why) override { behind = why; }
 
   absl::Status answer;
@@ -62,8 +65,8 @@ class JournalTest : public ::testing::Test {
   void Follow() {
     for (int64_t next = follower_->Mark()->position;
          next < static_cast<int64_t>(journal_.entries.size()); ++next) {
-      const absl::Status applied =
-          follower_->Apply(next + 1, journal_.entries[static_cast<size_t>(next)]);
+      const absl::Status applied = follower_->Apply(next + 1, FakeJournal::IdOf(next + 1),
+                                                    journal_.entries[static_cast<size_t>(next)]);
       ASSERT_TRUE(applied.ok()) << applied;
     }
   }
@@ -141,17 +144,31 @@ TEST_F(JournalTest, ATransactionThatChangesNothingIsNotWrittenDown) {
 TEST_F(JournalTest, EntriesAreTakenInTheirOrderOnly) {
   ASSERT_TRUE(Write({"INSERT INTO parent (name) VALUES ('a')"}).ok());
   ASSERT_TRUE(Write({"INSERT INTO parent (name) VALUES ('b')"}).ok());
-  EXPECT_TRUE(absl::IsDataLoss(follower_->Apply(2, journal_.entries[1])));
-  EXPECT_TRUE(follower_->Apply(1, journal_.entries[0]).ok());
-  EXPECT_TRUE(absl::IsDataLoss(follower_->Apply(1, journal_.entries[0])));
+  EXPECT_TRUE(absl::IsDataLoss(follower_->Apply(2, "e", journal_.entries[1])));
+  EXPECT_TRUE(follower_->Apply(1, "e", journal_.entries[0]).ok());
+  EXPECT_TRUE(absl::IsDataLoss(follower_->Apply(1, "e", journal_.entries[0])));
+}
+
+// The session extension gives NULL for columns that a row does not have yet.
+TEST_F(JournalTest, RowsFromBeforeAColumnCameCanGo) {
+  for (std::optional<Database>* database : {&leader_, &follower_}) {
+    (*database)->SetJournal(nullptr);
+    ASSERT_TRUE((*database)->Execute("INSERT INTO parent (name) VALUES ('old')").ok());
+    ASSERT_TRUE(
+        (*database)->Execute("ALTER TABLE parent ADD COLUMN role TEXT NOT NULL DEFAULT ''").ok());
+  }
+  leader_->SetJournal(&journal_);
+  ASSERT_TRUE(Write({"DELETE FROM parent"}).ok());
+  Follow();
+  EXPECT_THAT(Rows(*follower_), IsEmpty());
 }
 
 TEST_F(JournalTest, WhatDoesNotFitIsRefusedWhole) {
   ASSERT_TRUE(Write({"INSERT INTO parent (name) VALUES ('a'), ('b')"}).ok());
   ASSERT_TRUE(follower_->Execute("INSERT INTO parent (name) VALUES ('other')").ok());
-  EXPECT_TRUE(absl::IsDataLoss(follower_->Apply(1, journal_.entries[0])));
+  EXPECT_TRUE(absl::IsDataLoss(follower_->Apply(1, "e", journal_.entries[0])));
   EXPECT_THAT(Rows(*follower_), ElementsAre("1 other - 0"));
-  EXPECT_TRUE(absl::IsDataLoss(follower_->Apply(1, "no changeset")));
+  EXPECT_TRUE(absl::IsDataLoss(follower_->Apply(1, "e", "no changeset")));
   EXPECT_EQ(follower_->Mark()->position, 0);
 }
 

@@ -74,8 +74,8 @@ CREATE TABLE node_label (node_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NO
 // in none.
 constexpr char kJournal[] = R"sql(
 CREATE TABLE journal (id INTEGER PRIMARY KEY CHECK (id = 1), log TEXT NOT NULL,
-                      position INTEGER NOT NULL);
-INSERT INTO journal VALUES (1, '', -1);
+                      position INTEGER NOT NULL, entry TEXT NOT NULL);
+INSERT INTO journal VALUES (1, '', -1, '');
 )sql";
 
 // What brings version 2, 3, … to the one after it.

@@ -181,12 +181,11 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
     const bool was_welcomed = session_->welcomed();
     session_->OnMessage(message);
     if (!was_welcomed && session_->welcomed()) {
-      if (session_->term() != 0 && session_->term() < term_) {
+      if (IsOfThePast()) {
         GiveUpStream();
         Lost("it does not lead any more, another controller does");
         return;
       }
-      term_ = std::max(term_, session_->term());
       OnWelcomed();
     }
     if (session_->retry_after_ms().has_value()) {
@@ -197,6 +196,15 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
       return;
     }
     stream_->ReadNext();
+  }
+
+  // Terms of another log say nothing about this one's.
+  bool IsOfThePast() {
+    if (session_->term() == 0) return false;
+    if (session_->term_log() == term_log_ && session_->term() < term_) return true;
+    term_ = session_->term();
+    term_log_ = session_->term_log();
+    return false;
   }
 
   void OnWelcomed() {
@@ -303,8 +311,9 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
   const std::shared_ptr<LiveStreams> live_ = std::make_shared<LiveStreams>();
   std::string address_;
   size_t next_controller_ = 0;
-  size_t failures_ = 0;  // Since Welcome.
-  uint64_t term_ = 0;    // The greatest that a controller had.
+  size_t failures_ = 0;   // Since Welcome.
+  uint64_t term_ = 0;     // The greatest that a controller of this log had.
+  std::string term_log_;  // The log of the last one that had any.
   uint64_t generation_ = 0;
   ControlStream* stream_ = nullptr;  // Deletes itself.
   std::unique_ptr<Session> session_;

@@ -163,6 +163,18 @@ TEST_F(ControlClientTest, LeavesAControllerWhoseTermIsOver) {
   for (const auto& message : former.TakeMessages()) EXPECT_FALSE(message.has_report());
 }
 
+TEST_F(ControlClientTest, TermsOfAnotherLogDoNotCompare) {
+  FakeController first, anew;
+  ASSERT_TRUE(first.Start());
+  ASSERT_TRUE(anew.Start());
+  first.set_term(5000);
+  anew.set_term(7, "made anew");
+  Begin(OptionsFor({first.address(), anew.address()}));
+  first.WaitForA(Case::kReport);
+  first.Stop();
+  anew.WaitForA(Case::kReport);
+}
+
 TEST_F(ControlClientTest, GoesAwayWhenAskedToAndComesBack) {
   FakeController controller;
   ASSERT_TRUE(controller.Start());

@@ -58,8 +58,11 @@ class FakeController final : public v1::ControlService::Service {
   void set_report_interval_ms(uint32_t ms) {
     Locked([&] { report_interval_ms_ = ms; });
   }
-  void set_term(uint64_t term) {
-    Locked([&] { term_ = term; });
+  void set_term(uint64_t term, const std::string& log = "log") {
+    Locked([&] {
+      term_ = term;
+      log_ = log;
+    });
   }
 
   // Blocks until what has come in satisfies `done`; long after any sane wait the test fails.
@@ -103,6 +106,7 @@ class FakeController final : public v1::ControlService::Service {
       v1::ControllerMessage welcome;
       welcome.mutable_welcome()->set_report_interval_ms(report_interval_ms_);
       welcome.mutable_welcome()->set_term(term_);
+      welcome.mutable_welcome()->set_log(log_);
       if (welcomes_) stream->Write(welcome);
       messages_.push_back(message);
     }
@@ -135,6 +139,7 @@ class FakeController final : public v1::ControlService::Service {
   Stream* stream_ = nullptr;
   uint32_t report_interval_ms_ = 60'000;
   uint64_t term_ = 0;
+  std::string log_;
   bool welcomes_ = true;
   bool reads_ = true;
   bool stopping_ = false;

@@ -89,6 +89,7 @@ void Session::OnMessage(const v1::ControllerMessage& message) {
 void Session::OnWelcome(const v1::Welcome& welcome) {
   welcomed_ = true;
   term_ = welcome.term();
+  term_log_ = welcome.log();
   if (welcome.report_interval_ms() == 0) return;
   report_interval_ms_ =
       std::clamp(welcome.report_interval_ms(), kReportIntervalMsMin, kReportIntervalMsMax);

@@ -59,6 +59,7 @@ class Session {
   bool welcomed() const { return welcomed_; }
   // Of the controller, as Welcome says; 0: it is the only one.
   uint64_t term() const { return term_; }
+  const std::string& term_log() const { return term_log_; }
   uint32_t report_interval_ms() const { return report_interval_ms_; }
   // Set by Backoff: the stream is to be closed and opened again not before this.
   std::optional<uint32_t> retry_after_ms() const { return retry_after_ms_; }
@@ -94,6 +95,7 @@ class Session {
   uint32_t report_interval_ms_ = 2000;
   bool welcomed_ = false;
   uint64_t term_ = 0;
+  std::string term_log_;
   std::optional<uint32_t> retry_after_ms_;
   // False when the session is gone; commits that are under way then have nobody to tell.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

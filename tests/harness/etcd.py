@@ -153,6 +153,11 @@ class Cluster:
     def put(self, key, value):
         self._ask("/v3/kv/put", {"key": _base64(key), "value": _base64(value)})
 
+    def delete_under(self, prefix=PREFIX):
+        """All keys below it."""
+        self._ask("/v3/kv/deleterange",
+                  {"key": _base64(prefix + "/"), "range_end": _base64(prefix + "0")})
+
     def _ask(self, path, body):
         """By the first member that answers."""
         problem = OSError("no member runs")

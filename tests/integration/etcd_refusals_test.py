@@ -72,6 +72,28 @@ class RefusalsTest(unittest.TestCase):
         self.refused(late, "another", late.data)
         self.assertEqual(self.messages(leader), ["shared"])
 
+    def test_copies_of_a_store_that_etcd_has_lost_do_not_overwrite_each_other(self):
+        leader = self.start_leader()
+        other = self.controller("other", *self.etcd.flags())
+        other.start()
+        rig.wait_for("it to be ready", lambda: trio.ready(other), trio.PATIENCE)
+        leader.stop()
+        rig.wait_for("it to lead", lambda: trio.leads(other) and trio.ready(other), trio.PATIENCE)
+        self.apply("what the first one lacks", other)
+        other.stop()
+        self.etcd.delete_under()
+        leader.start()
+        rig.wait_for("it to lead", lambda: trio.leads(leader) and trio.ready(leader), trio.PATIENCE)
+        # It began with what it had, and says so by another epoch.
+        self.assertEqual(self.messages(leader), ["shared"])
+        self.refused(other, "another", other.data)
+        # Nothing of the other one's is lost.
+        at = other.argv.index("--store") + 1
+        other.argv[at] += "/rescued"
+        other.start()
+        rig.wait_for("it to lead", lambda: trio.leads(other) and trio.ready(other), trio.PATIENCE)
+        self.assertIn("what the first one lacks", self.messages(other))
+
     def test_another_seal_key(self):
         leader = self.start_leader()
         wrong = self.controller("wrong", *self.etcd.flags(),

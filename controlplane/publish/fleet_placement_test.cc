@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "controlplane/publish/fleet.h"
+#include "controlplane/publish/testing_fleet.h"
 #include "controlplane/publish/testing_placed.h"
 
 namespace sluice::publish {
@@ -13,27 +13,9 @@ using testing::HelloOf;
 using ::testing::IsEmpty;
 using testing::PlacedSnapshot;
 using testing::VersionOf;
-using Kind = v1::ControllerMessage::MessageCase;
-using Progress = v1::NodeProgress;
-
-constexpr Kind kOffer = v1::ControllerMessage::kOffer;
-constexpr Kind kChunk = v1::ControllerMessage::kChunk;
-constexpr Kind kPrepare = v1::ControllerMessage::kPrepare;
-constexpr Kind kCommit = v1::ControllerMessage::kCommit;
-
 // Node 1 has the label of the service "edge", node 2 has not.
-class FleetPlacementTest : public ::testing::Test {
+class FleetPlacementTest : public testing::FleetTest {
  protected:
-  FleetPlacementTest()
-      : fleet_(
-            {.prepare_timeout_ms = 1000, .report_interval_ms = 200},
-            [](const std::string&) { return nullptr; },
-            [this](uint64_t stream, SharedMessage message) {
-              v1::ControllerMessage parsed;
-              ASSERT_TRUE(parsed.ParseFromString(message->bytes));
-              sent_[stream].push_back(std::move(parsed));
-            }) {}
-
   void Connect(uint64_t stream, const v1::Version& current = {}) {
     v1::Hello hello = HelloOf("n" + std::to_string(stream), "boot", current);
     if (stream == 1) (*hello.mutable_labels())["tier"] = "edge";
@@ -89,9 +71,6 @@ class FleetPlacementTest : public ::testing::Test {
     return StatusOf(fleet_.nodes().at(id), fleet_.TargetOf(id), now_, 200);
   }
 
-  int64_t now_ = 1'000'000;
-  Fleet fleet_;
-  std::map<uint64_t, std::vector<v1::ControllerMessage>> sent_;
   std::map<uint64_t, v1::Version> has_;
 };
 

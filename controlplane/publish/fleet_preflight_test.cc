@@ -1,8 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "controlplane/publish/fleet.h"
-#include "controlplane/publish/testing_resources.h"
+#include "controlplane/publish/testing_fleet.h"
 
 namespace sluice::publish {
 namespace {
@@ -13,17 +12,9 @@ using ::testing::IsEmpty;
 using testing::RequestOf;
 
 // Three nodes that serve version 1; n3 is of an older build.
-class FleetPreflightTest : public ::testing::Test {
+class FleetPreflightTest : public testing::FleetTest {
  protected:
-  FleetPreflightTest()
-      : fleet_(
-            {.prepare_timeout_ms = 1000, .report_interval_ms = 200},
-            [](const std::string&) { return nullptr; },
-            [this](uint64_t stream, SharedMessage message) {
-              v1::ControllerMessage parsed;
-              ASSERT_TRUE(parsed.ParseFromString(message->bytes));
-              sent_[stream].push_back(std::move(parsed));
-            }) {
+  FleetPreflightTest() {
     const RolloutRequest first = RequestOf(1, "a");
     fleet_.SetReleased(first.version, first.resources);
     for (const uint64_t stream : {1, 2, 3}) {
@@ -60,10 +51,6 @@ class FleetPreflightTest : public ::testing::Test {
     }
     fleet_.OnMessage(stream, message, now_, now_);
   }
-
-  int64_t now_ = 1'000'000;
-  Fleet fleet_;
-  std::map<uint64_t, std::vector<v1::ControllerMessage>> sent_;
 };
 
 TEST_F(FleetPreflightTest, ThoseChosenWhoCanAreAsked) {

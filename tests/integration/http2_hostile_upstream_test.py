@@ -35,7 +35,8 @@ class RawUpstream:
     def __init__(self, port):
         self.address = f"127.0.0.1:{port}"
         self.on_head, self.window = None, 0
-        self.connections = []
+        self.lock, self.connections = threading.Lock(), []
+        self.asked = None  # The connection that the last request came by.
         self.listener = socket.create_server(("127.0.0.1", port))
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -45,14 +46,16 @@ class RawUpstream:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            self.connections.append(RawConnection(self, sock))
+            with self.lock:
+                self.connections.append(RawConnection(self, sock))
 
     def begin(self, window):
         """Another connection, whose first request is answered."""
-        for connection in self.connections:
-            connection.close()
-        self.on_head = lambda connection, stream: connection.send(head(stream, 204, end=True))
-        self.window, self.connections = window, []
+        with self.lock:
+            for connection in self.connections:
+                connection.close()
+            self.on_head = lambda connection, stream: connection.send(head(stream, 204, end=True))
+            self.window, self.connections, self.asked = window, [], None
 
     def close(self):
         self.listener.close()
@@ -88,6 +91,7 @@ class RawConnection:
             threading.Thread(target=self.answer, args=(read.stream,), daemon=True).start()
 
     def answer(self, stream):
+        self.owner.asked = self
         try:
             self.owner.on_head(self, stream)
         except OSError:
@@ -147,7 +151,8 @@ class Http2HostileUpstreamTest(rig.FleetTest):
 
     def assert_ended(self):
         """The connection of the flood is over, and not because all of it was taken."""
-        connection = self.upstream.connections[0]
+        rig.wait_for("the request", lambda: self.upstream.asked)
+        connection = self.upstream.asked
         self.assertTrue(connection.ended.wait(rig.DEADLINE), "the flood is still heard")
         self.assertLess(connection.sent_frames, FRAMES_MAX)
         self.assert_unharmed()
@@ -271,8 +276,8 @@ class Http2HostileUpstreamTest(rig.FleetTest):
             h2.frame(0xfa), 1 << 60), 65535)  # Unknown ones are to be ignored.
         client = self.client()
         client.send(rig.request("/hostile"))
-        rig.wait_for("the flood", lambda: self.upstream.connections and
-                     self.upstream.connections[0].sent_frames > 10 * UNIT_FRAMES)
+        rig.wait_for("the flood", lambda: self.upstream.asked and
+                     self.upstream.asked.sent_frames > 10 * UNIT_FRAMES)
         self.assert_unharmed()
         client.reset()
         self.addCleanup(self.proxy.start)

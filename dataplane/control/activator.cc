@@ -116,7 +116,8 @@ void Activator::OnEffective(uint64_t commit, const v1::Version& version, int64_t
 void Activator::Renumber(const v1::Version& version, std::function<void()> on_effective) {
   active_version_ = version;
   const auto renumber = [this, version, on_effective = std::move(on_effective)] {
-    dataplane_.Renumber(version);
+    // Not when another one has been committed since.
+    if (version.root() == active_version_.root()) dataplane_.Renumber(active_version_);
     on_effective();
   };
   if (effective_commit_ < commits_) {

@@ -359,6 +359,16 @@ TEST_F(SessionTest, RenumberingWaitsForTheCommitUnderWay) {
   EXPECT_EQ(sent_.back().effective().version().revision(), 2u);
 }
 
+TEST_F(SessionTest, ANumberThatWaitedIsNotTheNextVersions) {
+  dataplane_.effective_at_once = false;
+  Deliver(one_, 1);
+  Commit(one_, 2);
+  Deliver(two_, 3);
+  dataplane_.BecomeEffective();
+  EXPECT_EQ(dataplane_.renumbered, 0u);
+  EXPECT_EQ(activator_.active_version().revision(), 3u);
+}
+
 TEST_F(SessionTest, EndOfTheStreamGivesUpWhatIsPreparedNotWhatIsCommitted) {
   dataplane_.effective_at_once = false;
   Deliver(one_, 1);

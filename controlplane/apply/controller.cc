@@ -231,7 +231,9 @@ bool Controller::Guard(Change& change, Progress* progress) {
     return false;
   }
   if (SameAsUnderWay(change, progress)) return false;
-  if (now.revision() != 0 && change.root == now.root()) {
+  // Nodes are asked also for what runs: one that refused it may have been mended.
+  if (now.revision() != 0 && change.root == now.root() &&
+      request.dry_run != v1::ApplyRequest::NODES) {
     *progress->mutable_version() = now;
     SetOutcome(progress, Progress::UNCHANGED,
                fmt::format("version {} already runs", now.revision()));

@@ -118,8 +118,8 @@ class Controller {
   absl::Status ChoosePreflight(Change& change) const;
   // Of what is prepared. False: it goes no further, and has been discarded.
   bool Preflight(Change& change, const OnProgress& on_progress, v1::ApplyProgress* progress);
-  std::string LookAhead(const Change& change, const OnProgress& on_progress,
-                        v1::ApplyProgress* progress);
+  std::string LookAhead(const Change& change, const std::vector<publish::NodeView>& nodes,
+                        const OnProgress& on_progress, v1::ApplyProgress* progress);
   bool EndPreflight(const v1::RolloutActionRequest& request, v1::Rollout* rollout);
   void Refuse(const Change& change, const std::string& why, v1::ApplyProgress* progress);
   // The store did not keep that it is to run; kUnavailable: it does not know.

@@ -50,6 +50,19 @@ TEST(ControllerTest, AnUnchangedDocumentChangesNothing) {
   EXPECT_EQ(*setup.store().CountVersions(), 1);
 }
 
+TEST(ControllerTest, ADryRunAsksNodesAlsoAboutWhatRuns) {
+  ControllerSetup setup;
+  setup.Apply("one");
+  const auto node = setup.Connect({});
+  ASSERT_TRUE(node->WaitForRoot(setup.controller().current()->info.version.root()));
+  ChangeRequest request = ControllerSetup::FromApi();
+  request.dry_run = v1::ApplyRequest::NODES;
+  const Progress last = setup.Apply(DocumentOf(Yaml("one")), request);
+  EXPECT_EQ(last.outcome(), Progress::DRY_RUN_OK) << last.message();
+  EXPECT_EQ(last.nodes_size(), 1);
+  EXPECT_EQ(*setup.store().CountVersions(), 1);
+}
+
 TEST(ControllerTest, ADocumentWithErrorsIsInvalidAndLeavesTheLastGoodOne) {
   ControllerSetup setup;
   setup.Apply("one");

@@ -55,6 +55,15 @@ std::string Judge(const v1::PreflightSummary& summary, std::optional<uint32_t> m
                      Percent(figures), allowed);
 }
 
+// Nothing of what changes is placed on a node that is there: no request can be treated otherwise.
+bool ConcernsNobody(const std::vector<publish::NodeView>& nodes) {
+  const auto connected = [](const publish::NodeView& node) { return node.connected; };
+  return std::any_of(nodes.begin(), nodes.end(), connected) &&
+         std::none_of(nodes.begin(), nodes.end(), [](const publish::NodeView& node) {
+           return node.connected && node.concerned;
+         });
+}
+
 }  // namespace
 
 absl::Status Controller::ChoosePreflight(Change& change) const {
@@ -100,12 +109,14 @@ absl::Status Controller::ChoosePreflight(Change& change) const {
 }
 
 bool Controller::Preflight(Change& change, const OnProgress& on_progress, Progress* progress) {
+  const std::vector<publish::NodeView> nodes = hub_.View(change.root, change.preflight->order_by);
+  if (ConcernsNobody(nodes)) return true;
   {
     const std::lock_guard lock(mutex_);
     preflight_of_ = change.version.version;
     preflight_ended_by_.clear();
   }
-  std::string why = LookAhead(change, on_progress, progress);
+  std::string why = LookAhead(change, nodes, on_progress, progress);
   {
     const std::lock_guard lock(mutex_);
     preflight_of_.reset();
@@ -125,14 +136,13 @@ bool Controller::Preflight(Change& change, const OnProgress& on_progress, Progre
 }
 
 // Why it ended before its time; empty: it did not.
-std::string Controller::LookAhead(const Change& change, const OnProgress& on_progress,
-                                  Progress* progress) {
+std::string Controller::LookAhead(const Change& change, const std::vector<publish::NodeView>& nodes,
+                                  const OnProgress& on_progress, Progress* progress) {
   const Change::PreflightPlan& plan = *change.preflight;
   v1::RolloutStrategy where;
   where.set_order_by(plan.order_by);
   if (!plan.nodes.empty()) where.add_waves(plan.nodes);
-  const v1::RolloutWave chosen =
-      rollout::PlanWaves(where, hub_.View(change.root, plan.order_by)).front();
+  const v1::RolloutWave chosen = rollout::PlanWaves(where, nodes).front();
   hub_.BeginPreflight({chosen.node_ids().begin(), chosen.node_ids().end()}, plan.sample_percent);
   const int64_t started_ms = base::MonotonicMillis();
   for (;;) {

@@ -101,6 +101,26 @@ TEST_F(PreflightTest, NodesThatCannotAreNoReasonToPassTheGate) {
   EXPECT_EQ(ApplyTwo(WithPreflight(1)).outcome(), Progress::DONE) << "nothing is demanded";
 }
 
+TEST_F(PreflightTest, WhatIsPlacedOnNobodyThereNeedsNone) {
+  const auto placed = [](const std::string& word) {
+    return DocumentOf(Yaml("same") +
+                      "  - name: edge\n    bind_address: '127.0.0.1:18081'\n"
+                      "    placement: {tier: edge}\n    routes:\n"
+                      "      - {name: r, path_prefix: /, respond: {status: 200, body: " +
+                      word + "}}\n");
+  };
+  TestNode::Options options;
+  options.preflight = Found(0, 0);
+  const auto node = setup_.Connect(std::move(options));
+  ASSERT_EQ(setup_.Apply(placed("one"), ControllerSetup::FromApi()).outcome(), Progress::DONE);
+  ChangeRequest request = WithPreflight(3'600'000);
+  request.strategy.set_max_changed_ppm(0);
+  const Progress last = setup_.Apply(placed("two"), request);
+  EXPECT_EQ(last.outcome(), Progress::DONE) << last.message();
+  EXPECT_EQ(node->Count(v1::ControllerMessage::kPreflight), 0);
+  EXPECT_EQ(node->version().revision(), 2u);
+}
+
 TEST_F(PreflightTest, ADryRunChangesNothing) {
   const auto node = Serve(Found(10, 1));
   ChangeRequest request = WithPreflight(1);

@@ -95,8 +95,13 @@ bool Fleet::SetLabels(const std::string& node_id, std::map<std::string, std::str
                       int64_t now_ms) {
   const auto found = nodes_.find(node_id);
   if (found == nodes_.end()) return false;
-  found->second.SetLabels(std::move(labels));
-  SendNext(found->second, now_ms);  // Other services may be placed on it now.
+  ProxyNode& node = found->second;
+  node.SetLabels(std::move(labels));
+  // Other services may be placed on it now. Who says it again asks again.
+  node.ForgetRejected(MeantFor(node).root);
+  TakeOfferBack(node);
+  SendNext(node, now_ms);
+  Judge(now_ms);
   return true;
 }
 
@@ -174,13 +179,14 @@ void Fleet::TakeRefusals(ProxyNode& node, int64_t now_ms) {
   for (int i = 0; i < std::min(node.hello.refuses_size(), kRefusalsMax); ++i) {
     const v1::Rejected& refused = node.hello.refuses(i);
     const std::vector<v1::ResourceError> errors(refused.errors().begin(), refused.errors().end());
-    if (refused.root() == TargetOf(node.id).root()) {
-      node.NoteRejected(refused.root(), errors);
+    const Meant target = MeantFor(node);
+    if (refused.root() == target.root) {
+      node.NoteRejected(refused.root(), target.version.root(), errors);
     } else {
       node.RememberRejected(refused.root(), errors);  // No news of the present.
     }
     // A rollout that took it there hears why the node went away.
-    if (!rollout_.root().empty() && refused.root() == rollout_.root()) {
+    if (!rollout_.root().empty() && refused.root() == RootOfRollout(node)) {
       rollout_.Reject(node.id, errors, now_ms);
     }
   }
@@ -221,7 +227,9 @@ std::vector<v1::ResourceError> Fleet::RefuseFor(ProxyNode& node, const v1::Versi
   const auto placed = PlacedFor(node, version, resources);
   std::vector<v1::ResourceError> errors = capabilities_.WhatIsLacking(
       placed->version.root(), placed->resources, node.hello, node.knows_everything);
-  if (!errors.empty() && !dry_run) node.NoteRejected(version.root(), errors);
+  if (!errors.empty() && !dry_run) {
+    node.NoteRejected(placed->version.root(), version.root(), errors);
+  }
   return errors;
 }
 
@@ -239,10 +247,10 @@ void Fleet::SendNext(ProxyNode& node, int64_t now_ms) {
 void Fleet::CatchUp(ProxyNode& node, int64_t now_ms) {
   const v1::Version& target = TargetOf(node.id);
   if (!node.connected() || target.root().empty() || node.stage != Stage::kIdle) return;
-  if (node.FindRejection(target.root()) != nullptr) return;
   const SharedResources& resources = ResourcesFor(node);
-  if (node.placed_root != PlacedFor(node, target, resources)->version.root()) {
-    if (!node.takes_versions()) return;
+  const std::string root = RootFor(node, target, resources);
+  if (node.placed_root != root) {
+    if (!node.takes_versions() || node.FindRejection(root) != nullptr) return;
     if (!RefuseFor(node, target, resources, /*dry_run=*/false).empty()) return;
     Offer(node, target, resources, false, now_ms);
     return;
@@ -251,11 +259,17 @@ void Fleet::CatchUp(ProxyNode& node, int64_t now_ms) {
   // The same content under another number: nothing is transferred but the number.
   if (node.version.revision() != target.revision() || node.version.epoch() != target.epoch()) {
     Commit(node, target, node.placed_root, now_ms);
+    return;
   }
+  // What it has was not known as this version's while its labels were others.
+  if (node.report.current().root() == node.version.root()) {
+    *node.report.mutable_current() = target;
+  }
+  node.version = target;
 }
 
 void Fleet::CatchUpAll(int64_t now_ms) {
-  for (auto& [id, node] : nodes_) SendNext(node, now_ms);
+  for (ProxyNode* node : NodesByPart(released_, released_resources_)) SendNext(*node, now_ms);
 }
 
 void Fleet::Commit(ProxyNode& node, const v1::Version& version, const std::string& root,
@@ -287,8 +301,8 @@ void Fleet::StartRollout(RolloutRequest request, int64_t now_ms) {
   for (auto& [id, node] : nodes_) {
     if (node.takes_versions()) rollout_.Join(id, Progress::WAITING);
   }
-  for (auto& [id, node] : nodes_) {
-    if (node.takes_versions()) JoinRollout(node, now_ms);
+  for (ProxyNode* node : NodesByPart(rollout_.request().version, rollout_.request().resources)) {
+    if (node->takes_versions()) JoinRollout(*node, now_ms);
   }
   Judge(now_ms);
 }
@@ -296,12 +310,13 @@ void Fleet::StartRollout(RolloutRequest request, int64_t now_ms) {
 void Fleet::JoinRollout(ProxyNode& node, int64_t now_ms) {
   const RolloutRequest& request = rollout_.request();
   if (node.stage == Stage::kOffered) return;  // It has an answer to give first.
-  const ProxyNode::Rejection* before = node.FindRejection(rollout_.root());
+  const std::string root = RootOfRollout(node);
+  const ProxyNode::Rejection* before = node.FindRejection(root);
   if (before != nullptr && !request.dry_run) {
     rollout_.Reject(node.id, SaidBefore(before->errors), now_ms);
     return;
   }
-  if (node.base_root == PlacedFor(node, request.version, request.resources)->version.root()) {
+  if (node.base_root == root) {
     // Already there, or nearly: a rollback to what it serves, or a change of what it has no part
     // of.
     node.stage = Stage::kPrepared;
@@ -398,7 +413,7 @@ bool Fleet::IsOfRollout(const ProxyNode& node) const {
 void Fleet::OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms) {
   if (node.stage != Stage::kOffered || node.offered_root != root) return;  // Superseded.
   node.stage = Stage::kPrepared;
-  node.ForgetRejected(node.offered.root());
+  node.ForgetRejected(root);
   if (IsOfRollout(node)) {
     // Also when it is late: it is committed with the others if they are not done yet.
     rollout_.Advance(node.id, Progress::PREPARED);
@@ -407,9 +422,9 @@ void Fleet::OnPrepared(ProxyNode& node, const std::string& root, int64_t now_ms)
   }
   const bool superseded =
       rollout_.phase() == RolloutPhase::kPreparing && rollout_.IsWaiting(node.id);
-  const v1::Version& target = TargetOf(node.id);
-  if (!superseded && !node.dry_run && node.offered.root() == target.root()) {
-    Commit(node, target, root, now_ms);
+  const Meant target = MeantFor(node);
+  if (!superseded && !node.dry_run && root == target.root) {
+    Commit(node, target.version, root, now_ms);
     return;
   }
   Discard(node);
@@ -423,11 +438,11 @@ void Fleet::OnRejected(ProxyNode& node, const v1::Rejected& rejected, int64_t no
   const std::vector<v1::ResourceError> errors(rejected.errors().begin(), rejected.errors().end());
   // What a dry run found may be mended on the node before the real one.
   if (!node.dry_run) {
-    node.NoteRejected(node.offered.root(), errors);
+    node.NoteRejected(node.offered_root, node.offered.root(), errors);
   }
   // A rollout that is over hears of it too: the node was left behind and now says why.
   const bool of_released = rollout_.phase() == RolloutPhase::kReleased && !node.dry_run &&
-                           node.offered.root() == rollout_.root();
+                           node.offered_root == RootOfRollout(node);
   if (IsOfRollout(node) || of_released) rollout_.Reject(node.id, errors, now_ms);
   SendNext(node, now_ms);
   Judge(now_ms);
@@ -441,7 +456,7 @@ void Fleet::OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms) 
     if (++node.commits_failed >= kCommitsFailedMax) {
       std::vector<v1::ResourceError> errors(1);
       errors.front().set_message("it prepares the version but cannot commit it");
-      node.NoteRejected(node.offered.root(), errors);
+      node.NoteRejected(node.offered_root, node.offered.root(), errors);
       rollout_.Reject(node.id, errors, now_ms);
     }
     SendNext(node, now_ms);

@@ -95,6 +95,7 @@ class Fleet {
   void WithdrawCandidate(int64_t now_ms);
   // What this node is to have.
   const v1::Version& TargetOf(const std::string& node_id) const;
+  Meant MeantFor(const ProxyNode& node) const;
   // Every node, as one judges it who releases the version with this root in the order of this
   // label's values.
   std::vector<NodeView> View(const std::string& root, const std::string& order_by,
@@ -111,11 +112,18 @@ class Fleet {
  private:
   // What of a version the node gets; fleet_placement.cc.
   std::shared_ptr<const PlacedVersion> PlacedFor(const ProxyNode& node, const v1::Version& version,
-                                                 const SharedResources& resources);
+                                                 const SharedResources& resources) const;
+  std::string RootFor(const ProxyNode& node, const v1::Version& version,
+                      const SharedResources& resources) const;
+  std::string RootOfRollout(const ProxyNode& node) const;  // Empty: there is none.
   // Nodes name a version by the root of what they got of it: which one the node means. As it says
   // where that is not known.
-  v1::Version Recognize(const ProxyNode& node, const v1::Version& said);
+  v1::Version Recognize(const ProxyNode& node, const v1::Version& said) const;
   const SharedResources& ResourcesFor(const ProxyNode& node) const;  // Of TargetOf.
+  // Those with the same part one after the other, so that what is made for one serves the next.
+  std::vector<ProxyNode*> NodesByPart(const v1::Version& version, const SharedResources& resources);
+  // Its labels are others: what it was offered by those before is not to be committed any more.
+  void TakeOfferBack(ProxyNode& node);
 
   void Offer(ProxyNode& node, const v1::Version& version, const SharedResources& resources,
              bool dry_run, int64_t now_ms);
@@ -143,7 +151,7 @@ class Fleet {
 
   const FleetOptions options_;
   const Send send_;
-  Placement placement_;
+  mutable Placement placement_;  // It remembers what it is asked for.
   DeltaCache deltas_;
   Capabilities capabilities_;
   std::map<std::string, ProxyNode> nodes_;

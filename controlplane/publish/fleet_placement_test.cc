@@ -19,6 +19,7 @@ class FleetPlacementTest : public testing::FleetTest {
   void Connect(uint64_t stream, const v1::Version& current = {}) {
     v1::Hello hello = HelloOf("n" + std::to_string(stream), "boot", current);
     if (stream == 1) (*hello.mutable_labels())["tier"] = "edge";
+    hello.add_features("preflight");
     EXPECT_TRUE(fleet_.OnHello(stream, hello, "peer", now_, now_).status.ok());
   }
   void Say(uint64_t stream, const v1::ProxyMessage& message) {
@@ -68,9 +69,19 @@ class FleetPlacementTest : public testing::FleetTest {
     return request;
   }
   v1::NodeStatus Status(const std::string& id) {
-    return StatusOf(fleet_.nodes().at(id), fleet_.TargetOf(id), now_, 200);
+    const ProxyNode& node = fleet_.nodes().at(id);
+    return StatusOf(node, fleet_.MeantFor(node), now_, 200);
   }
 
+  void Refuse(uint64_t stream) {
+    v1::ProxyMessage rejected;
+    rejected.mutable_rejected()->set_root(sent_[stream].back().prepare().root());
+    rejected.mutable_rejected()->add_errors()->set_message("address in use");
+    sent_[stream].clear();
+    Say(stream, rejected);
+  }
+
+  const std::map<std::string, std::string> edge_ = {{"tier", "edge"}};
   std::map<uint64_t, v1::Version> has_;
 };
 
@@ -159,13 +170,12 @@ TEST_F(FleetPlacementTest, ANodeThatRefusesItsPartRefusesTheVersion) {
   Released(1, "a", "a");
   const RolloutRequest next = Request(2, "b", "b");
   fleet_.StartRollout(next, now_);
-  v1::ProxyMessage rejected;
-  rejected.mutable_rejected()->set_root(sent_[2].back().prepare().root());
-  rejected.mutable_rejected()->add_errors()->set_message("no");
-  Say(2, rejected);
+  Refuse(2);
   Answer(1);
   EXPECT_EQ(fleet_.rollout().phase(), RolloutPhase::kRefused);
-  EXPECT_NE(fleet_.nodes().at("n2").FindRejection(next.version.root()), nullptr);
+  EXPECT_TRUE(ViewOf("n2", next.version.root()).refused);
+  EXPECT_FALSE(ViewOf("n1", next.version.root()).refused);
+  EXPECT_EQ(fleet_.nodes().at("n2").errors_root, next.version.root()) << "of which lines are known";
 }
 
 TEST_F(FleetPlacementTest, WavesReachNodesOfEveryPart) {
@@ -192,6 +202,208 @@ TEST_F(FleetPlacementTest, ReportsNameTheVersionAsTheControllerKnowsIt) {
   Say(2, report);
   EXPECT_EQ(fleet_.nodes().at("n2").report.current().root(), request.version.root());
   EXPECT_THAT(Sent(2), IsEmpty());
+}
+
+TEST_F(FleetPlacementTest, ReportsNameTheTrafficOfTheVersionByItsNumber) {
+  Released(1, "a", "a");
+  v1::ProxyMessage report;
+  *report.mutable_report()->mutable_current() = has_[2];
+  v1::VersionTraffic& traffic = *report.mutable_report()->add_traffic_by_version();
+  *traffic.mutable_version() = has_[2];
+  traffic.set_requests(10);
+  Say(2, report);
+  EXPECT_EQ(Status("n2").current_version_traffic().requests(), 10u);
+}
+
+// --- Labels that change.
+
+TEST_F(FleetPlacementTest, WhoHasNotWhatItsLabelsPlaceOnItIsNotSynced) {
+  Released(1, "a", "a");
+  fleet_.SetLabels("n2", edge_, now_);
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::UPDATING);
+  Refuse(2);
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::REJECTED);
+  EXPECT_EQ(Status("n2").reason(), "address in use");
+  fleet_.SetCordoned("n2", true, now_);
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::CORDONED);
+}
+
+TEST_F(FleetPlacementTest, ARefusedPartIsNoneOfAnother) {
+  const RolloutRequest request = Released(1, "a", "a");
+  const std::string without = has_[2].root();
+  fleet_.SetLabels("n2", edge_, now_);
+  Refuse(2);
+  fleet_.SetLabels("n2", {}, now_);
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::SYNCED);
+  EXPECT_THAT(Sent(2), IsEmpty());
+  // Said again, it is asked again.
+  fleet_.SetLabels("n2", edge_, now_);
+  Answer(2);
+  EXPECT_EQ(has_[2].root(), request.version.root());
+  // The smaller one refused: what is not placed on it any more is not forgotten.
+  fleet_.SetLabels("n2", {}, now_);
+  Refuse(2);
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::REJECTED);
+  fleet_.SetLabels("n2", {{"tier", "core"}}, now_);
+  Answer(2);
+  EXPECT_EQ(has_[2].root(), without);
+}
+
+TEST_F(FleetPlacementTest, AfterARefusedPartItGoesBackToWhatItServed) {
+  Released(5, "a", "a");
+  fleet_.SetLabels("n2", edge_, now_);
+  Refuse(2);
+  fleet_.SetLabels("n2", {}, now_);
+  fleet_.StartRollout(Request(6, "b", "b"), now_);
+  Answer(1);
+  Answer(2);
+  fleet_.ReleaseTo({"n2"}, now_);
+  Answer(2);
+  ASSERT_EQ(has_[2].revision(), 6u);
+  fleet_.WithdrawCandidate(now_);
+  Answer(2);
+  EXPECT_EQ(has_[2].revision(), 5u);
+}
+
+TEST_F(FleetPlacementTest, ARefusedLabelIsNoRefusalOfTheVersion) {
+  Released(5, "a", "a");
+  const RolloutRequest next = Request(6, "b", "b");
+  fleet_.StartRollout(next, now_);
+  Answer(1);
+  Answer(2);
+  fleet_.ReleaseTo({"n2"}, now_);
+  Answer(2);
+  fleet_.SetLabels("n2", edge_, now_);
+  Refuse(2);
+  EXPECT_FALSE(ViewOf("n2", next.version.root()).refused);
+  EXPECT_EQ(ViewOf("n2", next.version.root()).root, next.version.root());
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::REJECTED);
+}
+
+TEST_F(FleetPlacementTest, WhatWasReadyByOldLabelsIsNotCommitted) {
+  Released(1, "a", "a");
+  fleet_.StartRollout(Request(2, "b", "b"), now_);
+  Answer(1);
+  Answer(2);
+  ASSERT_EQ(fleet_.rollout().phase(), RolloutPhase::kPrepared);
+  const std::string stable = has_[1].root();
+  // At once it gets its other part of what is released, before the rollout is decided.
+  fleet_.SetLabels("n2", edge_, now_);
+  EXPECT_THAT(Sent(2), ElementsAre(kDiscard, kOffer, kChunk, kPrepare));
+  Answer(2);
+  EXPECT_EQ(has_[2].root(), stable);
+  fleet_.Release(now_);
+  Answer(1);
+  Answer(2);
+  EXPECT_EQ(has_[2].root(), has_[1].root());
+  EXPECT_EQ(has_[2].revision(), 2u);
+  EXPECT_TRUE(fleet_.rollout().settled());
+}
+
+TEST_F(FleetPlacementTest, AnAnswerAboutOldLabelsIsVoid) {
+  Released(1, "a", "a");
+  const RolloutRequest next = Request(2, "b", "b");
+  fleet_.StartRollout(next, now_);
+  fleet_.SetLabels("n2", edge_, now_);
+  Refuse(2);
+  EXPECT_THAT(Sent(2), ElementsAre(kOffer, kChunk, kPrepare)) << "of what it is to have now";
+  Answer(1);
+  Answer(2);
+  EXPECT_EQ(fleet_.rollout().phase(), RolloutPhase::kPrepared);
+  fleet_.Release(now_);
+  Answer(2);
+  EXPECT_EQ(has_[2].root(), next.version.root());
+}
+
+TEST_F(FleetPlacementTest, ALabelThatIsTakenBackBeforeTheAnswerPlacesNothing) {
+  Released(1, "a", "a");
+  const std::string without = has_[2].root();
+  fleet_.SetLabels("n2", edge_, now_);
+  fleet_.SetLabels("n2", {}, now_);
+  Answer(2);
+  EXPECT_EQ(has_[2].root(), without);
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::SYNCED);
+}
+
+TEST_F(FleetPlacementTest, WhatANodeHasIsKnownOnceItsLabelsFit) {
+  const RolloutRequest request = Request(5, "a", "a");
+  fleet_.SetReleased(request.version, request.resources);
+  Connect(3);
+  Answer(3);
+  const v1::Version part = has_[3];
+  // In a later life of the controller n2 comes with it, and with a label that means another part.
+  v1::Hello hello = HelloOf("n2", "boot", part);
+  (*hello.mutable_labels())["tier"] = "edge";
+  fleet_.Remember("n2", hello, now_);
+  fleet_.SetCordoned("n2", true, now_);
+  EXPECT_TRUE(fleet_.OnHello(2, hello, "peer", now_, now_).status.ok());
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::CORDONED);
+  fleet_.SetLabels("n2", {{"tier", "none"}}, now_);
+  fleet_.SetCordoned("n2", false, now_);
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::SYNCED);
+  EXPECT_EQ(Status("n2").version().root(), request.version.root());
+}
+
+TEST_F(FleetPlacementTest, WhatKilledANodeIsKnownByItsPart) {
+  Released(1, "a", "a");
+  const v1::Version before = has_[2];
+  const RolloutRequest next = Request(2, "b", "b");
+  fleet_.StartRollout(next, now_);
+  Answer(1);
+  Answer(2);
+  fleet_.Release(now_);
+  Answer(2);
+  fleet_.OnDisconnect(2, "it died", now_);
+  v1::Hello hello = HelloOf("n2", "another", before);
+  hello.add_refuses()->set_root(has_[2].root());
+  hello.mutable_refuses(0)->add_errors()->set_message("it died twice");
+  sent_[2].clear();
+  EXPECT_TRUE(fleet_.OnHello(2, hello, "peer", now_, now_).status.ok());
+  EXPECT_THAT(Sent(2), ElementsAre(kWelcome));
+  EXPECT_EQ(Status("n2").state(), v1::NodeStatus::REJECTED);
+  EXPECT_TRUE(ViewOf("n2", next.version.root()).refused);
+}
+
+// --- Whom a change concerns.
+
+TEST_F(FleetPlacementTest, AChangeConcernsThoseWhosePartChanges) {
+  Released(1, "a", "a");
+  const RolloutRequest next = Request(2, "a", "b");
+  fleet_.StartRollout(next, now_);
+  Answer(1);
+  EXPECT_TRUE(ViewOf("n1", next.version.root()).concerned);
+  EXPECT_FALSE(ViewOf("n2", next.version.root()).concerned);
+  fleet_.ReleaseTo({"n1"}, now_);
+  Answer(1);
+  EXPECT_TRUE(ViewOf("n1", next.version.root()).concerned) << "also when it has it";
+  EXPECT_FALSE(ViewOf("n2", next.version.root()).concerned);
+}
+
+TEST_F(FleetPlacementTest, WhomAChangeDoesNotConcernHasNothingToRouteBy) {
+  Released(1, "a", "a");
+  fleet_.StartRollout(Request(2, "a", "b"), now_);
+  Answer(1);
+  ASSERT_EQ(fleet_.rollout().phase(), RolloutPhase::kPrepared);
+  EXPECT_EQ(fleet_.BeginPreflight({"n1", "n2"}, 100), 1u);
+  EXPECT_THAT(Sent(2), IsEmpty());
+}
+
+TEST_F(FleetPlacementTest, NodesWithTheSamePartShareADeltaHoweverManyPartsThereAre) {
+  constexpr int kParts = 40;
+  std::vector<testing::PlacedService> services;
+  for (int i = 0; i < kParts; ++i) {
+    services.push_back({"s" + std::to_string(i), {"rack=r" + std::to_string(i)}});
+  }
+  for (uint64_t i = 0; i < uint64_t{2} * kParts; ++i) {
+    v1::Hello hello = HelloOf("n" + std::to_string(i), "boot");
+    (*hello.mutable_labels())["rack"] = "r" + std::to_string(i % kParts);
+    EXPECT_TRUE(fleet_.OnHello(i + 1, hello, "peer", now_, now_).status.ok());
+  }
+  RolloutRequest request;
+  request.resources = PlacedSnapshot(services);
+  request.version = VersionOf(1, *request.resources);
+  fleet_.StartRollout(request, now_);
+  EXPECT_EQ(fleet_.deltas_encoded(), static_cast<uint64_t>(kParts));
 }
 
 }  // namespace

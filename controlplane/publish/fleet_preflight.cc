@@ -24,7 +24,7 @@ size_t Fleet::BeginPreflight(const Audience& among, uint32_t sample_percent) {
   for (const auto& [id, node] : nodes_) {
     const bool ready = node.connected() && node.stage == Stage::kPrepared &&
                        node.offered.root() == rollout_.root() &&
-                       node.version.root() != rollout_.root() && !node.version.root().empty();
+                       node.placed_root != node.offered_root && !node.placed_root.empty();
     if (!ready || !among.contains(id) || !HasPreflight(node)) continue;
     preflight_[id];
     message.mutable_preflight()->set_root(node.offered_root);

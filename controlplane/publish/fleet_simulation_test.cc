@@ -1,5 +1,5 @@
 // Many proxies, a clock that is moved by hand, and everything that can go wrong by dice: slow,
-// rejecting, dying, reconnecting and doubled nodes under one version after the other.
+// rejecting, dying, reconnecting, relabelled and doubled nodes under one version after the other.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include "common/base/random.h"
 #include "common/snapshot/delta.h"
 #include "controlplane/publish/fleet.h"
-#include "controlplane/publish/testing_resources.h"
+#include "controlplane/publish/testing_placed.h"
 
 namespace sluice::publish {
 namespace {
@@ -20,17 +20,22 @@ namespace {
 using testing::HelloOf;
 using testing::kLongWordBytes;
 using testing::LongWord;
-using testing::RequestOf;
+using testing::PlacedSnapshot;
+using testing::VersionOf;
 
 constexpr int64_t kPrepareTimeoutMs = 1000;
 constexpr int64_t kReportMs = 200;
 constexpr char kRehearsed[] = "cannot, says a dry run";
+constexpr const char* kTiers[] = {"", "edge", "core"};  // Each has a service of its own; but "".
 
 // What a proxy does with what it is sent, by the rules of the protocol.
 struct Proxy {
   std::string id;
   int boot = 1;
-  uint64_t stream = 0;  // 0: not connected.
+  std::string tier;                       // As it says of itself.
+  std::string tier_said;                  // When it came last.
+  std::optional<std::string> tier_given;  // By an operator.
+  uint64_t stream = 0;                    // 0: not connected.
   v1::Version version;
   snapshot::Resources resources;
   v1::Offer offer;
@@ -47,7 +52,26 @@ struct Proxy {
   bool takes_deltas = false;       // Of resources; it may be of the release before in this boot.
 
   std::string boot_id() const { return fmt::format("{}-{}", id, boot); }
+  const std::string& tier_now() const { return tier_given ? *tier_given : tier_said; }
 };
+
+// The words of a snapshot: what may be wrong with it.
+std::set<std::string> WordsIn(const snapshot::Resources& resources) {
+  std::set<std::string> words;
+  for (const auto& resource : resources) {
+    if (resource->kind() != v1::RESOURCE_KIND_ROUTE_TABLE) continue;
+    v1::RouteTable table;
+    table.ParseFromString(resource->body());
+    words.insert(table.routes(1).respond().body());
+  }
+  return words;
+}
+
+std::vector<std::string> NamesIn(const snapshot::Resources& resources) {
+  std::vector<std::string> names;
+  for (const auto& resource : resources) names.push_back(resource->name());
+  return names;
+}
 
 class Simulation {
  public:
@@ -63,6 +87,7 @@ class Simulation {
       proxy.id = fmt::format("n{}", i);
       proxy.latency_ms = 1 + static_cast<int64_t>(random_.Below(100));
       proxy.takes_deltas = random_.Below(2) == 0;
+      proxy.tier = AnyTier();
     }
   }
 
@@ -203,13 +228,14 @@ class Simulation {
     proxy.decoder.reset();
     auto rebuilt = std::move(decoder).Finish();
     ASSERT_TRUE(rebuilt.ok()) << rebuilt.status();
-    if (proxy.offer.bytes() > 0 && proxy.offer.bytes() < kLongWordBytes) {
+    const bool same_services = delta && NamesIn(proxy.resources) == NamesIn(*rebuilt);
+    if (same_services && proxy.offer.bytes() > 0 && proxy.offer.bytes() < kLongWordBytes) {
       EXPECT_TRUE(proxy.takes_deltas) << proxy.id;
       ++deltas_taken_;
     }
-    v1::Cluster first;
-    first.ParseFromString((*rebuilt)[0]->body());
-    if (proxy.cannot.contains(first.endpoints(0).address())) {
+    const std::set<std::string> words = WordsIn(*rebuilt);
+    if (std::any_of(words.begin(), words.end(),
+                    [&](const std::string& word) { return proxy.cannot.contains(word); })) {
       if (!prepare.dry_run()) proxy.rejected.insert(prepare.root());
       answer.mutable_rejected()->set_root(prepare.root());
       answer.mutable_rejected()->add_errors()->set_message(prepare.dry_run() ? kRehearsed
@@ -244,7 +270,12 @@ class Simulation {
   // --- The dice.
 
   Proxy& Any() { return proxies_[random_.Below(proxies_.size())]; }
-  std::string AnyWord() { return LongWord(fmt::format("word{}", random_.Below(6))); }
+  // So few that a node can remember every part it refused: kRejectionsMax.
+  std::string AnyWord() { return LongWord(fmt::format("word{}", random_.Below(3))); }
+  std::string AnyWordOf(const std::string& tier) {
+    return LongWord(fmt::format("{}{}", tier, random_.Below(2)));
+  }
+  std::string AnyTier() { return kTiers[random_.Below(std::size(kTiers))]; }
 
   void Connect(Proxy& proxy) {
     const uint64_t old = proxy.stream;
@@ -253,7 +284,8 @@ class Simulation {
     proxy.offer.Clear();
     proxy.decoder.reset();
     proxy.prepared_root.clear();
-    const v1::Hello hello = HelloOf(proxy.id, proxy.boot_id(), proxy.version, proxy.takes_deltas);
+    v1::Hello hello = HelloOf(proxy.id, proxy.boot_id(), proxy.version, proxy.takes_deltas);
+    (*hello.mutable_labels())["tier"] = proxy.tier_said = proxy.tier;
     const Fleet::Greeting greeting = fleet_.OnHello(proxy.stream, hello, "peer", now_, now_);
     ASSERT_TRUE(greeting.status.ok()) << greeting.status;
     ASSERT_EQ(greeting.replaced, old);
@@ -270,6 +302,7 @@ class Simulation {
     proxy.rejected.clear();
     proxy.cannot.clear();
     proxy.takes_deltas = random_.Below(2) == 0;
+    if (random_.Below(3) == 0) proxy.tier = AnyTier();
     if (random_.Below(3) == 0) {  // Its disk was lost.
       proxy.version.Clear();
       proxy.resources.clear();
@@ -290,7 +323,7 @@ class Simulation {
                      now_ + static_cast<int64_t>(random_.Below(3 * kPrepareTimeoutMs)));
         return;
       case 3:
-        proxy.cannot.insert(AnyWord());
+        proxy.cannot.insert(random_.Below(2) == 0 ? AnyWord() : AnyWordOf(AnyTier()));
         return;
       case 4:
         proxy.loses_deltas = true;
@@ -298,14 +331,50 @@ class Simulation {
       case 5:  // A second connection before the first has ended.
         if (proxy.stream != 0) Connect(proxy);
         return;
+      case 6:
+        return Label(proxy);
       default:
         if (proxy.stream == 0) Connect(proxy);
         return;
     }
   }
 
+  // By an operator, or back to what it says of itself.
+  void Label(Proxy& proxy) {
+    if (!fleet_.nodes().contains(proxy.id)) return;
+    proxy.tier_given = random_.Below(4) == 0 ? std::nullopt : std::optional(AnyTier());
+    std::map<std::string, std::string> labels;
+    if (proxy.tier_given) labels["tier"] = *proxy.tier_given;
+    // Before it is said: then it is asked again for what it had refused.
+    const SharedResources& released = requests_[fleet_.released().revision()];
+    if (released != nullptr) {
+      heard_rejections_[proxy.boot_id()].erase(PartRoot(fleet_.released().revision(), proxy));
+    }
+    fleet_.SetLabels(proxy.id, labels, now_);
+    Decide();
+  }
+
+  // By other code than the fleet's memory of it: as it is when it is made anew.
+  std::string PartRoot(uint64_t revision, const Proxy& proxy) {
+    const SharedResources& resources = requests_.at(revision);
+    std::string& root = part_roots_[{revision, proxy.tier_now()}];
+    if (root.empty()) {
+      Labels labels;
+      labels["tier"] = proxy.tier_now();
+      root = Placement().Of(VersionOf(revision, *resources), resources, labels, 1)->version.root();
+    }
+    return root;
+  }
+
   void NewVersion() {
-    RolloutRequest request = RequestOf(++revision_, AnyWord());
+    RolloutRequest request;
+    const std::string same = AnyWord();
+    request.resources = PlacedSnapshot({{"all", {}, random_.Below(2) == 0 ? same : last_all_},
+                                        {"edge", {"tier=edge"}, AnyWordOf("edge")},
+                                        {"core", {"tier=core"}, AnyWordOf("core")}});
+    last_all_ = same;
+    request.version = VersionOf(++revision_, *request.resources);
+    requests_[revision_] = request.resources;
     request.partial = random_.Below(3) == 0;
     request.dry_run = random_.Below(5) == 0;
     fleet_.StartRollout(request, now_);
@@ -335,6 +404,9 @@ class Simulation {
     switch (message.message_case()) {
       case v1::ControllerMessage::kOffer:
         EXPECT_EQ(proxy.unanswered, 0) << proxy.id << ": a second offer is in flight";
+        EXPECT_EQ(snapshot::ShortHex(message.offer().version().root()),
+                  snapshot::ShortHex(PartRoot(message.offer().version().revision(), proxy)))
+            << proxy.id << " of tier " << proxy.tier_now() << ": offered what is placed elsewhere";
         return;
       case v1::ControllerMessage::kPrepare:
         ++proxy.unanswered;
@@ -344,8 +416,10 @@ class Simulation {
             << proxy.id << ": a rejected root is offered again";
         return;
       case v1::ControllerMessage::kCommit:
+        EXPECT_EQ(snapshot::ShortHex(message.commit().version().root()),
+                  snapshot::ShortHex(PartRoot(message.commit().version().revision(), proxy)))
+            << proxy.id << " of tier " << proxy.tier_now() << ": to serve what is placed elsewhere";
         EXPECT_FALSE(fleet_.rollout().phase() == RolloutPhase::kPreparing &&
-                     message.commit().version().root() == fleet_.rollout().root() &&
                      message.commit().version().revision() ==
                          fleet_.rollout().request().version.revision())
             << proxy.id << ": commit before all have prepared";
@@ -376,8 +450,8 @@ class Simulation {
       switch (node.stage()) {
         case v1::NodeProgress::PREPARED: {
           const ProxyNode& known = fleet_.nodes().at(node.node_id());
-          EXPECT_TRUE(heard_prepared_[known.stream].contains(rollout.root()) ||
-                      known.base_root == rollout.root())
+          EXPECT_TRUE(heard_prepared_[known.stream].contains(known.offered_root) ||
+                      known.base_root == known.offered_root)
               << node.node_id();
           break;
         }
@@ -395,16 +469,24 @@ class Simulation {
   void CheckEnd() {
     EXPECT_FALSE(fleet_.rollout().active());
     EXPECT_TRUE(fleet_.rollout().settled());
-    const std::string& root = fleet_.released().root();
-    if (root.empty()) return;
+    if (fleet_.released().root().empty()) return;
     for (const Proxy& proxy : proxies_) {
-      if (proxy.rejected.contains(root)) continue;
+      const ProxyNode& known = fleet_.nodes().at(proxy.id);
+      const v1::NodeStatus::State state =
+          StatusOf(known, fleet_.MeantFor(known), now_, kReportMs).state();
+      const std::string root = PartRoot(fleet_.released().revision(), proxy);
+      if (proxy.rejected.contains(root)) {
+        // It may have been asked again for what it serves.
+        EXPECT_EQ(state,
+                  proxy.version.root() == root ? v1::NodeStatus::SYNCED : v1::NodeStatus::REJECTED)
+            << proxy.id;
+        continue;
+      }
       EXPECT_EQ(snapshot::ShortHex(proxy.version.root()), snapshot::ShortHex(root)) << proxy.id;
       EXPECT_EQ(proxy.version.revision(), fleet_.released().revision()) << proxy.id;
       EXPECT_EQ(snapshot::RootOf(proxy.resources), root) << proxy.id;
-      EXPECT_EQ(StatusOf(fleet_.nodes().at(proxy.id), fleet_.released(), now_, kReportMs).state(),
-                v1::NodeStatus::SYNCED)
-          << proxy.id;
+      EXPECT_EQ(state, v1::NodeStatus::SYNCED) << proxy.id;
+      EXPECT_EQ(known.version.root(), fleet_.released().root()) << proxy.id;
     }
   }
 
@@ -416,6 +498,9 @@ class Simulation {
   std::map<uint64_t, int64_t> last_down_, last_up_;
   std::vector<Proxy> proxies_;
   std::map<std::string, SharedResources> stored_;
+  std::map<uint64_t, SharedResources> requests_;
+  std::map<std::pair<uint64_t, std::string>, std::string> part_roots_;
+  std::string last_all_ = "none";
   std::map<std::string, std::set<std::string>> heard_rejections_;  // By boot.
   std::map<uint64_t, std::set<std::string>> heard_prepared_;       // By stream.
   Fleet fleet_;

@@ -54,8 +54,20 @@ std::vector<NodeView> Fleet::View(const std::string& root, const std::string& or
                                   int64_t now_ms) const {
   std::vector<NodeView> views;
   views.reserve(nodes_.size());
+  const bool of_candidate = candidate_ && candidate_->version.root() == root;
+  const v1::Version& version = of_candidate ? candidate_->version : rollout_.request().version;
+  const SharedResources& resources =
+      of_candidate ? candidate_->resources : rollout_.request().resources;
+  const bool known = version.root() == root;
   for (const auto& [id, node] : nodes_) {
-    views.push_back(ViewOf(node, root, order_by, now_ms, options_.report_interval_ms));
+    Meant asked = {.version = version, .root = RootFor(node, version, resources)};
+    if (!known) {
+      asked.version.set_root(root);
+      asked.root = root;
+    }
+    NodeView& view =
+        views.emplace_back(ViewOf(node, asked, order_by, now_ms, options_.report_interval_ms));
+    view.concerned = asked.root != RootFor(node, released_, released_resources_);
   }
   return views;
 }

@@ -136,7 +136,7 @@ void Hub::NoticeStates(int64_t now_ms) {
   bool changed = false;
   for (const auto& [id, node] : fleet_.nodes()) {
     const v1::NodeStatus::State state =
-        StateOf(node, fleet_.TargetOf(id), now_ms, fleet_.options().report_interval_ms);
+        StateOf(node, fleet_.MeantFor(node), now_ms, fleet_.options().report_interval_ms);
     const auto [seen, added] = states_.try_emplace(id, SeenState{.state = state});
     changed |= added;
     if (seen->second.state == state) continue;
@@ -157,7 +157,7 @@ void Hub::NotifyState(const ProxyNode& node, int64_t now_ms, SeenState* seen) co
   if (silent || seen->state == v1::NodeStatus::REJECTED) {
     seen->complained = true;
     Notify(node, silent ? "unreachable" : "rejected",
-           StatusOf(node, fleet_.TargetOf(node.id), now_ms, fleet_.options().report_interval_ms)
+           StatusOf(node, fleet_.MeantFor(node), now_ms, fleet_.options().report_interval_ms)
                .reason());
   } else if (seen->complained && seen->state == v1::NodeStatus::SYNCED) {
     seen->complained = false;
@@ -411,7 +411,7 @@ v1::FleetStatus Hub::Status(const std::string& node_id) const {
   for (const auto& [id, node] : fleet_.nodes()) {
     if (!node_id.empty() && id != node_id) continue;
     *status.add_nodes() =
-        StatusOf(node, fleet_.TargetOf(id), now, fleet_.options().report_interval_ms);
+        StatusOf(node, fleet_.MeantFor(node), now, fleet_.options().report_interval_ms);
   }
   return status;
 }
@@ -422,7 +422,7 @@ Hub::StateCounts Hub::CountStates() const {
   const int64_t now = base::MonotonicMillis();
   for (const auto& [id, node] : fleet_.nodes()) {
     ++counts[static_cast<size_t>(
-        StateOf(node, fleet_.TargetOf(id), now, fleet_.options().report_interval_ms))];
+        StateOf(node, fleet_.MeantFor(node), now, fleet_.options().report_interval_ms))];
   }
   return counts;
 }

@@ -65,10 +65,11 @@ void ProxyNode::RememberRejected(const std::string& root,
   if (rejections.size() > kRejectionsMax) rejections.pop_front();
 }
 
-void ProxyNode::NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why) {
+void ProxyNode::NoteRejected(const std::string& root, const std::string& version_root,
+                             const std::vector<v1::ResourceError>& why) {
   RememberRejected(root, why);
   errors = why;
-  errors_root = root;
+  errors_root = version_root;
 }
 
 void ProxyNode::ForgetRejected(const std::string& root) {

@@ -22,6 +22,13 @@ enum class Stage : uint8_t {
   kCommitted,  // Waiting for Effective.
 };
 
+// A version, and the root of what a node gets of it (placement.h): another one where services are
+// placed on other nodes.
+struct Meant {
+  v1::Version version;
+  std::string root;
+};
+
 struct ProxyNode {
   // Of the newest entries of the lists below.
   static constexpr size_t kRejectionsMax = 16;
@@ -53,7 +60,8 @@ struct ProxyNode {
   int64_t deadline_ms = 0;
   bool lagging = false;  // Missed its deadline and has not caught up since.
 
-  // Never offered again to this boot, unless a dry run shows that it has been mended.
+  // Never offered again to this boot, unless a dry run shows that it has been mended. What it
+  // refuses is what it would have got: with other labels it gets something else.
   struct Rejection {
     std::string root;
     std::vector<v1::ResourceError> errors;
@@ -61,8 +69,8 @@ struct ProxyNode {
   std::deque<Rejection> rejections;  // Oldest first.
   // The last one's, until a version is effective.
   std::vector<v1::ResourceError> errors;
-  std::string errors_root;
-  int commits_failed = 0;  // In a row.
+  std::string errors_root;  // Of the whole version.
+  int commits_failed = 0;   // In a row.
 
   v1::Report report;
   v1::Report previous_report;  // Counters only.
@@ -81,7 +89,9 @@ struct ProxyNode {
   v1::Hello HelloAsSaid() const;
   void SetLabels(std::map<std::string, std::string> labels);
   const Rejection* FindRejection(const std::string& root) const;
-  void NoteRejected(const std::string& root, const std::vector<v1::ResourceError>& why);
+  // `version_root`: of the version that it was to be.
+  void NoteRejected(const std::string& root, const std::string& version_root,
+                    const std::vector<v1::ResourceError>& why);
   // The same, but its errors are not what people are shown.
   void RememberRejected(const std::string& root, const std::vector<v1::ResourceError>& why);
   void ForgetRejected(const std::string& root);
@@ -91,15 +101,15 @@ struct ProxyNode {
 inline constexpr int kReportsMissed = 3;
 
 // Computed from what is known at `now_ms`, never stored. `target`: what the node is to have.
-v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
+v1::NodeStatus StatusOf(const ProxyNode& node, const Meant& target, int64_t now_ms,
                         int64_t report_interval_ms);
 
-// What a rollout judges it by; of its errors those about `root`.
-NodeView ViewOf(const ProxyNode& node, const std::string& root, const std::string& order_by,
+// What a rollout of `asked` judges it by.
+NodeView ViewOf(const ProxyNode& node, const Meant& asked, const std::string& order_by,
                 int64_t now_ms, int64_t report_interval_ms);
 
 // Only the state of it.
-v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
+v1::NodeStatus::State StateOf(const ProxyNode& node, const Meant& target, int64_t now_ms,
                               int64_t report_interval_ms);
 
 // Takes the place of the node's report, the counters of which become its previous one's. One node's

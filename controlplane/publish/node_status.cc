@@ -13,8 +13,9 @@ namespace {
 void FillVersionTraffic(const ProxyNode& node, v1::NodeStatus* status) {
   if (node.report.traffic_by_version().empty()) return;
   const v1::VersionTraffic& newest = node.report.traffic_by_version(0);
+  // By its number: the root it names is that of its part.
   if (newest.version().revision() != node.version.revision() ||
-      newest.version().root() != node.version.root()) {
+      newest.version().epoch() != node.version.epoch()) {
     return;
   }
   *status->mutable_current_version_traffic() = traffic::FiguresOf(newest, node.last_seen_unix_ms);
@@ -55,7 +56,7 @@ std::string ReasonOf(const ProxyNode& node, v1::NodeStatus::State state, int64_t
 
 }  // namespace
 
-v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
+v1::NodeStatus::State StateOf(const ProxyNode& node, const Meant& target, int64_t now_ms,
                               int64_t report_interval_ms) {
   if (!node.connected() || now_ms - node.last_seen_ms > kReportsMissed * report_interval_ms) {
     return v1::NodeStatus::UNREACHABLE;
@@ -63,15 +64,16 @@ v1::NodeStatus::State StateOf(const ProxyNode& node, const v1::Version& target, 
   if (node.report.draining() || (node.report_ms == 0 && node.hello.draining())) {
     return v1::NodeStatus::DRAINING;
   }
-  if (target.root().empty() || node.version.root() == target.root()) {
+  const std::string& root = target.version.root();
+  if (root.empty() || (node.version.root() == root && node.placed_root == target.root)) {
     return v1::NodeStatus::SYNCED;
   }
   if (node.cordoned) return v1::NodeStatus::CORDONED;
-  if (node.FindRejection(target.root()) != nullptr) return v1::NodeStatus::REJECTED;
+  if (node.FindRejection(target.root) != nullptr) return v1::NodeStatus::REJECTED;
   return node.lagging ? v1::NodeStatus::LAGGING : v1::NodeStatus::UPDATING;
 }
 
-v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& target, int64_t now_ms,
+v1::NodeStatus StatusOf(const ProxyNode& node, const Meant& target, int64_t now_ms,
                         int64_t report_interval_ms) {
   v1::NodeStatus status;
   status.set_node_id(node.id);
@@ -91,7 +93,7 @@ v1::NodeStatus StatusOf(const ProxyNode& node, const v1::Version& target, int64_
   return status;
 }
 
-NodeView ViewOf(const ProxyNode& node, const std::string& root, const std::string& order_by,
+NodeView ViewOf(const ProxyNode& node, const Meant& asked, const std::string& order_by,
                 int64_t now_ms, int64_t report_interval_ms) {
   NodeView view;
   view.id = node.id;
@@ -104,7 +106,9 @@ NodeView ViewOf(const ProxyNode& node, const std::string& root, const std::strin
   view.boot_id = node.hello.boot_id();
   view.root = node.version.root();
   view.reported_root = node.report.current().root();
-  if (const ProxyNode::Rejection* rejection = node.FindRejection(root); rejection != nullptr) {
+  // Who has the version, and refuses what new labels place on it, has not refused the version.
+  const ProxyNode::Rejection* rejection = node.FindRejection(asked.root);
+  if (rejection != nullptr && node.version.root() != asked.version.root()) {
     view.refused = true;
     if (!rejection->errors.empty()) view.refusal = rejection->errors.front().message();
   }

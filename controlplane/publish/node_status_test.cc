@@ -19,11 +19,14 @@ ProxyNode Connected(const std::string& root) {
   node.stream = 1;
   node.last_seen_ms = 100'000;
   node.version = VersionWith(root);
+  node.placed_root = root;
   return node;
 }
 
+Meant Whole(const std::string& root) { return {.version = VersionWith(root), .root = root}; }
+
 v1::NodeStatus::State StateAt(const ProxyNode& node, const std::string& released, int64_t now_ms) {
-  return StateOf(node, VersionWith(released), now_ms, kReportMs);
+  return StateOf(node, Whole(released), now_ms, kReportMs);
 }
 
 TEST(NodeStatusTest, StatesFollowFromWhatIsKnown) {
@@ -33,7 +36,7 @@ TEST(NodeStatusTest, StatesFollowFromWhatIsKnown) {
   EXPECT_EQ(StateAt(node, "b", 100'000), v1::NodeStatus::UPDATING);
   node.lagging = true;
   EXPECT_EQ(StateAt(node, "b", 100'000), v1::NodeStatus::LAGGING);
-  node.NoteRejected("b", {});
+  node.NoteRejected("b", "b", {});
   EXPECT_EQ(StateAt(node, "b", 100'000), v1::NodeStatus::REJECTED);
   EXPECT_EQ(StateAt(node, "a", 100'000), v1::NodeStatus::SYNCED);
   node.report.set_draining(true);
@@ -46,7 +49,7 @@ TEST(NodeStatusTest, ThreeMissedReportsMakeANodeUnreachable) {
   const ProxyNode node = Connected("a");
   EXPECT_EQ(StateAt(node, "a", 100'000 + 3 * kReportMs), v1::NodeStatus::SYNCED);
   EXPECT_EQ(StateAt(node, "a", 100'001 + 3 * kReportMs), v1::NodeStatus::UNREACHABLE);
-  EXPECT_EQ(StatusOf(node, VersionWith("a"), 107'500, kReportMs).reason(), "no report for 7.5 s");
+  EXPECT_EQ(StatusOf(node, Whole("a"), 107'500, kReportMs).reason(), "no report for 7.5 s");
 }
 
 TEST(NodeStatusTest, DrainingIsKnownBeforeTheFirstReport) {
@@ -59,10 +62,12 @@ TEST(NodeStatusTest, DrainingIsKnownBeforeTheFirstReport) {
 
 TEST(NodeStatusTest, OnlySomeRejectionsAreRemembered) {
   ProxyNode node;
-  for (size_t i = 0; i <= ProxyNode::kRejectionsMax; ++i) node.NoteRejected(std::to_string(i), {});
+  for (size_t i = 0; i <= ProxyNode::kRejectionsMax; ++i) {
+    node.NoteRejected(std::to_string(i), "", {});
+  }
   EXPECT_EQ(node.FindRejection("0"), nullptr);
   EXPECT_NE(node.FindRejection("1"), nullptr);
-  node.NoteRejected("1", {});
+  node.NoteRejected("1", "", {});
   EXPECT_EQ(node.rejections.size(), ProxyNode::kRejectionsMax);
   node.ForgetRejected("1");
   EXPECT_EQ(node.FindRejection("1"), nullptr);
@@ -85,7 +90,7 @@ TEST(NodeStatusTest, LoadIsWhatHappenedSinceTheReportBefore) {
   // 200 more in two seconds: 98 under 0.5 ms, 198 under 1 ms, all under 2.5 ms.
   node.report = ReportWith(1200, 950, {1098, 1198, 1200, 1200});
   node.report_ms = 12'000;
-  const v1::NodeStatus status = StatusOf(node, VersionWith("a"), 100'000, kReportMs);
+  const v1::NodeStatus status = StatusOf(node, Whole("a"), 100'000, kReportMs);
   EXPECT_DOUBLE_EQ(status.requests_per_second(), 100.0);
   EXPECT_DOUBLE_EQ(status.error_ratio(), 0.25);
   EXPECT_DOUBLE_EQ(status.p99_ms(), 1.0);
@@ -97,17 +102,16 @@ TEST(NodeStatusTest, AProcessThatStartedAgainCountsFromZero) {
   node.previous_report_ms = 10'000;
   node.report = ReportWith(50, 0, {50});
   node.report_ms = 12'000;
-  EXPECT_DOUBLE_EQ(StatusOf(node, VersionWith("a"), 100'000, kReportMs).requests_per_second(),
-                   25.0);
+  EXPECT_DOUBLE_EQ(StatusOf(node, Whole("a"), 100'000, kReportMs).requests_per_second(), 25.0);
 }
 
 TEST(NodeStatusTest, StrangeReportsHaveNoFigures) {
   ProxyNode node = Connected("a");
   node.previous_report_ms = 10'000;
   node.report_ms = 12'000;
-  EXPECT_EQ(StatusOf(node, VersionWith("a"), 100'000, kReportMs).p99_ms(), 0.0);
+  EXPECT_EQ(StatusOf(node, Whole("a"), 100'000, kReportMs).p99_ms(), 0.0);
   for (int i = 0; i < 100; ++i) node.report.add_latency_buckets(i == 99 ? 5 : 0);
-  EXPECT_LE(StatusOf(node, VersionWith("a"), 100'000, kReportMs).p99_ms(), 60'000.0);
+  EXPECT_LE(StatusOf(node, Whole("a"), 100'000, kReportMs).p99_ms(), 60'000.0);
 }
 
 TEST(NodeStatusTest, TrafficOfTheCurrentVersionIsToldOfNoOther) {
@@ -120,7 +124,7 @@ TEST(NodeStatusTest, TrafficOfTheCurrentVersionIsToldOfNoOther) {
   traffic.set_requests(40);
   for (const uint64_t count : {0, 30, 0, 0, 10}) traffic.add_responses_by_class(count);
   const auto figures = [&node] {
-    return StatusOf(node, VersionWith("a"), 100'000, kReportMs).current_version_traffic();
+    return StatusOf(node, Whole("a"), 100'000, kReportMs).current_version_traffic();
   };
   EXPECT_EQ(figures().version().revision(), 7u);
   EXPECT_DOUBLE_EQ(figures().requests_per_second(), 4.0);

@@ -14,6 +14,7 @@ struct NodeView {
   bool connected = false;  // Has a stream, and has reported lately.
   bool leaving = false;    // It drains, or did when it was seen last.
   bool cordoned = false;   // It keeps what it has, whatever is released.
+  bool concerned = true;   // The version asked about changes something that is placed on it.
   std::string boot_id;
   std::string root;                           // What it serves, as it last said.
   std::string reported_root;                  // What its counters are of: as its last report said.

@@ -20,7 +20,7 @@ Message Parsed(const v1::Resource& resource) {
   return message;
 }
 
-bool Matches(const std::vector<std::string>& selector, const Labels& labels) {
+bool HasAll(const Labels& labels, const std::vector<std::string>& selector) {
   return std::all_of(selector.begin(), selector.end(), [&labels](const std::string& label) {
     const size_t equals = label.find('=');
     const auto found = labels.find(label.substr(0, equals));
@@ -55,15 +55,34 @@ bool IsListed(const v1::Resource& resource, const Names& listeners, const Names&
 
 std::shared_ptr<const PlacedVersion> Placement::Of(const v1::Version& version,
                                                    const SharedResources& resources,
-                                                   const Labels& labels) {
+                                                   const Labels& labels, size_t parts_max) {
   Version& found = Find(version, resources);
   if (found.selectors.empty()) return found.whole;
-  std::vector<bool> matches;
-  matches.reserve(found.selectors.size());
-  for (const Selector& selector : found.selectors) matches.push_back(Matches(selector, labels));
-  std::shared_ptr<const PlacedVersion>& part = found.parts[matches];
-  if (part == nullptr) part = MakePart(found, matches);
+  Matches matches = MatchesOf(found, labels);
+  if (const auto known = found.parts.find(matches); known != found.parts.end()) {
+    return known->second;
+  }
+  while (!found.parts.empty() && found.parts.size() >= parts_max) {
+    found.parts.erase(found.parts_by_age.front());
+    found.parts_by_age.pop_front();
+  }
+  auto part = MakePart(found, matches);
+  found.parts.emplace(matches, part);
+  found.parts_by_age.push_back(std::move(matches));
   return part;
+}
+
+Placement::Matches Placement::MatchesOf(const Version& version, const Labels& labels) {
+  Matches matches;
+  for (const auto& [key, value] : labels) {
+    const auto candidates = version.selectors_by_label.find(key + "=" + value);
+    if (candidates == version.selectors_by_label.end()) continue;
+    for (const size_t index : candidates->second) {
+      if (HasAll(labels, version.selectors[index])) matches.push_back(index);
+    }
+  }
+  std::sort(matches.begin(), matches.end());
+  return matches;
 }
 
 SharedResources Placement::FindPart(const std::string& root) const {
@@ -100,19 +119,25 @@ void Placement::ReadSelectors(Version* version) {
     Selector selector(listener.placement().begin(), listener.placement().end());
     std::sort(selector.begin(), selector.end());
     const auto [entry, inserted] = known.try_emplace(selector, version->selectors.size());
-    if (inserted) version->selectors.push_back(std::move(selector));
+    if (inserted) {
+      version->selectors_by_label[selector.front()].push_back(entry->second);
+      version->selectors.push_back(std::move(selector));
+    }
     version->selector_of.emplace(resource->name(), entry->second);
   }
 }
 
 std::shared_ptr<const PlacedVersion> Placement::MakePart(const Version& version,
-                                                         const std::vector<bool>& matches) {
+                                                         const Matches& matches) {
   Names listeners, clusters, certificates;
   const snapshot::Resources& all = *version.whole->resources;
   for (const auto& resource : all) {
     if (resource->kind() != v1::RESOURCE_KIND_LISTENER) continue;
     const auto selector = version.selector_of.find(resource->name());
-    if (selector != version.selector_of.end() && !matches[selector->second]) continue;
+    if (selector != version.selector_of.end() &&
+        !std::binary_search(matches.begin(), matches.end(), selector->second)) {
+      continue;
+    }
     listeners.insert(resource->name());
     const auto listener = Parsed<v1::Listener>(*resource);
     certificates.insert(listener.tls().certificates().begin(), listener.tls().certificates().end());

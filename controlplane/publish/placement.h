@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "common/snapshot/snapshot.h"
@@ -35,25 +36,32 @@ class Placement {
   static constexpr size_t kVersionsMax = 8;
 
   // The version itself where nothing of it is placed. Nodes with the same services share one.
+  // Takes time by the number of labels, not of services. At most `parts_max` parts of a version are
+  // remembered, whatever labels proxies claim; the oldest go, and are made again when asked for.
   std::shared_ptr<const PlacedVersion> Of(const v1::Version& version,
-                                          const SharedResources& resources, const Labels& labels);
+                                          const SharedResources& resources, const Labels& labels,
+                                          size_t parts_max);
   // A part that was made and is remembered still, by its root; null: there is none.
   SharedResources FindPart(const std::string& root) const;
 
  private:
   using Selector = std::vector<std::string>;  // "key=value", sorted.
+  using Matches = std::vector<size_t>;        // Of selectors, which; rising.
 
   struct Version {
     std::shared_ptr<const PlacedVersion> whole;
-    std::vector<Selector> selectors;            // Each once; empty: nothing is placed.
+    std::vector<Selector> selectors;  // Each once; empty: nothing is placed.
+    // By the first label of each.
+    std::unordered_map<std::string, std::vector<size_t>> selectors_by_label;
     std::map<std::string, size_t> selector_of;  // By the service's name; of those placed.
-    // By which of the selectors match.
-    std::map<std::vector<bool>, std::shared_ptr<const PlacedVersion>> parts;
+    std::map<Matches, std::shared_ptr<const PlacedVersion>> parts;
+    std::deque<Matches> parts_by_age;  // Oldest first.
   };
+  static Matches MatchesOf(const Version& version, const Labels& labels);
   Version& Find(const v1::Version& version, const SharedResources& resources);
   static void ReadSelectors(Version* version);
   static std::shared_ptr<const PlacedVersion> MakePart(const Version& version,
-                                                       const std::vector<bool>& matches);
+                                                       const Matches& matches);
 
   std::deque<Version> versions_;  // Oldest first.
 };

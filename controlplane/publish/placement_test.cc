@@ -18,6 +18,12 @@ Labels LabelsOf(std::initializer_list<std::pair<const char*, const char*>> pairs
   return labels;
 }
 
+std::shared_ptr<const PlacedVersion> Of(Placement& placement, const v1::Version& version,
+                                        const SharedResources& resources, const Labels& labels,
+                                        size_t parts_max = 100) {
+  return placement.Of(version, resources, labels, parts_max);
+}
+
 std::vector<std::string> NamesIn(const PlacedVersion& placed) {
   std::vector<std::string> names;
   for (const auto& resource : *placed.resources) {
@@ -30,7 +36,7 @@ TEST(PlacementTest, WithoutPlacementEveryNodeGetsTheVersionItself) {
   Placement placement;
   const SharedResources resources = PlacedSnapshot({{"a", {}}, {"b", {}}});
   const v1::Version version = VersionOf(3, *resources);
-  const auto placed = placement.Of(version, resources, LabelsOf({{"zone", "eu"}}));
+  const auto placed = Of(placement, version, resources, LabelsOf({{"zone", "eu"}}));
   EXPECT_EQ(placed->resources, resources);
   EXPECT_EQ(placed->version.SerializeAsString(), version.SerializeAsString());
 }
@@ -40,7 +46,7 @@ TEST(PlacementTest, ANodeGetsItsServicesAndWhatTheyNameAndNothingElse) {
   const SharedResources resources =
       PlacedSnapshot({{"all", {}}, {"edge", {"tier=edge"}}, {"eu", {"tier=edge", "zone=eu"}}});
   const v1::Version version = VersionOf(3, *resources);
-  const auto outside = placement.Of(version, resources, LabelsOf({{"zone", "eu"}}));
+  const auto outside = Of(placement, version, resources, LabelsOf({{"zone", "eu"}}));
   EXPECT_THAT(NamesIn(*outside),
               ElementsAre("settings/", "listener/all", "route_table/all", "cluster/all-up",
                           "certificate/all-cert", "certificate/all-client"));
@@ -48,17 +54,17 @@ TEST(PlacementTest, ANodeGetsItsServicesAndWhatTheyNameAndNothingElse) {
   EXPECT_NE(outside->version.root(), version.root());
   EXPECT_EQ(outside->version.revision(), 3u);
   EXPECT_EQ(outside->version.epoch(), version.epoch());
-  const auto edge = placement.Of(version, resources, LabelsOf({{"tier", "edge"}}));
+  const auto edge = Of(placement, version, resources, LabelsOf({{"tier", "edge"}}));
   EXPECT_THAT(
       NamesIn(*edge),
       ElementsAre("settings/", "listener/all", "listener/edge", "route_table/all",
                   "route_table/edge", "cluster/all-up", "cluster/edge-up", "certificate/all-cert",
                   "certificate/all-client", "certificate/edge-cert", "certificate/edge-client"));
   // Both labels: every service is here, and so is the whole root.
-  const auto both = placement.Of(version, resources, LabelsOf({{"tier", "edge"}, {"zone", "eu"}}));
+  const auto both = Of(placement, version, resources, LabelsOf({{"tier", "edge"}, {"zone", "eu"}}));
   EXPECT_EQ(both->version.root(), version.root());
   // The key alone is not the label.
-  EXPECT_EQ(placement.Of(version, resources, LabelsOf({{"tier", "core"}}))->version.root(),
+  EXPECT_EQ(Of(placement, version, resources, LabelsOf({{"tier", "core"}}))->version.root(),
             outside->version.root());
 }
 
@@ -66,8 +72,8 @@ TEST(PlacementTest, NodesWithTheSameServicesShareOnePart) {
   Placement placement;
   const SharedResources resources = PlacedSnapshot({{"all", {}}, {"edge", {"tier=edge"}}});
   const v1::Version version = VersionOf(3, *resources);
-  const auto one = placement.Of(version, resources, LabelsOf({{"rack", "1"}}));
-  EXPECT_EQ(placement.Of(version, resources, LabelsOf({{"rack", "2"}})), one);
+  const auto one = Of(placement, version, resources, LabelsOf({{"rack", "1"}}));
+  EXPECT_EQ(Of(placement, version, resources, LabelsOf({{"rack", "2"}})), one);
   EXPECT_EQ(placement.FindPart(one->version.root()), one->resources);
   EXPECT_EQ(placement.FindPart(std::string(32, 'x')), nullptr);
 }
@@ -75,19 +81,35 @@ TEST(PlacementTest, NodesWithTheSameServicesShareOnePart) {
 TEST(PlacementTest, VersionsWithOneRootAreToldApartByTheirNumbers) {
   Placement placement;
   const SharedResources resources = PlacedSnapshot({{"all", {}}, {"edge", {"tier=edge"}}});
-  const auto third = placement.Of(VersionOf(3, *resources), resources, {});
-  const auto fifth = placement.Of(VersionOf(5, *resources), resources, {});
+  const auto third = Of(placement, VersionOf(3, *resources), resources, {});
+  const auto fifth = Of(placement, VersionOf(5, *resources), resources, {});
   EXPECT_EQ(third->version.root(), fifth->version.root());
   EXPECT_EQ(fifth->version.revision(), 5u);
+}
+
+TEST(PlacementTest, OnlySomePartsAreRemembered) {
+  Placement placement;
+  const SharedResources resources =
+      PlacedSnapshot({{"a", {"tier=a"}}, {"b", {"tier=b"}}, {"c", {"tier=c"}}});
+  const v1::Version version = VersionOf(1, *resources);
+  const auto a = Of(placement, version, resources, LabelsOf({{"tier", "a"}}), 2);
+  const auto b = Of(placement, version, resources, LabelsOf({{"tier", "b"}}), 2);
+  const auto c = Of(placement, version, resources, LabelsOf({{"tier", "c"}}), 2);
+  EXPECT_EQ(placement.FindPart(a->version.root()), nullptr);
+  EXPECT_EQ(placement.FindPart(b->version.root()), b->resources);
+  EXPECT_EQ(placement.FindPart(c->version.root()), c->resources);
+  // Made again, it is the same.
+  EXPECT_EQ(Of(placement, version, resources, LabelsOf({{"tier", "a"}}), 2)->version.root(),
+            a->version.root());
 }
 
 TEST(PlacementTest, TheOldestVersionIsForgotten) {
   Placement placement;
   const SharedResources resources = PlacedSnapshot({{"edge", {"tier=edge"}}});
-  const std::string root = placement.Of(VersionOf(1, *resources), resources, {})->version.root();
+  const std::string root = Of(placement, VersionOf(1, *resources), resources, {})->version.root();
   const SharedResources others = PlacedSnapshot({{"other", {"tier=edge"}}, {"here", {}}});
   for (uint64_t i = 2; i <= 1 + Placement::kVersionsMax; ++i) {
-    placement.Of(VersionOf(i, *others), others, {});
+    Of(placement, VersionOf(i, *others), others, {});
   }
   EXPECT_EQ(placement.FindPart(root), nullptr);
 }

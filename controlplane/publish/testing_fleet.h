@@ -101,7 +101,8 @@ class FleetTest : public ::testing::Test {
   }
   RolloutPhase phase() const { return fleet_.rollout().phase(); }
   v1::NodeStatus Status(const std::string& id) {
-    return StatusOf(fleet_.nodes().at(id), fleet_.released(), now_, 200);
+    const ProxyNode& node = fleet_.nodes().at(id);
+    return StatusOf(node, fleet_.MeantFor(node), now_, 200);
   }
 
   NodeView ViewOf(const std::string& id, const std::string& root) {

@@ -17,9 +17,9 @@ size_t ReachOf(std::string_view text, size_t nodes) {
 
 std::vector<v1::RolloutWave> PlanWaves(const v1::RolloutStrategy& strategy,
                                        const std::vector<publish::NodeView>& nodes) {
-  std::vector<const publish::NodeView*> order;
+  std::vector<const publish::NodeView*> order, others;
   for (const publish::NodeView& node : nodes) {
-    if (!node.cordoned) order.push_back(&node);
+    if (!node.cordoned) (node.concerned ? order : others).push_back(&node);
   }
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return std::forward_as_tuple(!a->connected, a->order.empty(), a->order, a->id) <
@@ -37,7 +37,8 @@ std::vector<v1::RolloutWave> PlanWaves(const v1::RolloutStrategy& strategy,
   }
   v1::RolloutWave& all = waves.emplace_back();
   for (; out < order.size(); ++out) all.add_node_ids(order[out]->id);
-  all.set_size(static_cast<uint32_t>(order.size()));
+  for (const publish::NodeView* node : others) all.add_node_ids(node->id);
+  all.set_size(static_cast<uint32_t>(order.size() + others.size()));
   return waves;
 }
 

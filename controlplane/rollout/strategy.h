@@ -16,6 +16,8 @@ size_t ReachOf(std::string_view wave, size_t nodes);
 
 // The waves with their nodes. All that are known and not cordoned are divided, those connected now
 // before the others: a fleet that is away is no reason to release to whoever comes back first.
+// Nodes that have nothing placed on them of what changes prove nothing: they come with the last
+// wave, and numbers and percentages are of the others.
 // Waves that would add nobody are left out; there is always a last one.
 std::vector<v1::RolloutWave> PlanWaves(const v1::RolloutStrategy& strategy,
                                        const std::vector<publish::NodeView>& nodes);

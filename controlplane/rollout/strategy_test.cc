@@ -57,6 +57,18 @@ TEST(StrategyTest, WhoIsAwayCountsAndComesLast) {
   EXPECT_EQ(waves[2].size(), 4u);
 }
 
+TEST(StrategyTest, WhomTheChangeDoesNotConcernProvesNothingAndComesLast) {
+  auto nodes = Nodes(10);
+  for (size_t i = 0; i < 8; ++i) nodes[i].concerned = false;
+  const auto waves = PlanWaves(Of({"1", "50%"}), nodes);
+  ASSERT_EQ(SizesOf(waves), (std::vector<int>{1, 9}));
+  EXPECT_EQ(waves[0].node_ids(0), "n008");
+  EXPECT_EQ(waves[1].node_ids(0), "n009");
+  EXPECT_EQ(waves[1].size(), 10u);
+  for (auto& node : nodes) node.concerned = false;
+  EXPECT_EQ(SizesOf(PlanWaves(Of({"1", "50%"}), nodes)), (std::vector<int>{10}));
+}
+
 TEST(StrategyTest, WhoIsCordonedHasNoPlace) {
   auto nodes = Nodes(4);
   nodes[0].cordoned = true;

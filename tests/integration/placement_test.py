@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Services placed by labels: each node serves, and ever sees, only what is placed on it."""
+import socket
 import ssl
 import unittest  # noqa: F401
 
@@ -65,6 +66,29 @@ class PlacementTest(rig.FleetTest):
         self.assertEqual(self.bytes_sent("edge-1"), sent["edge-1"])
         self.assertGreater(self.bytes_sent("core-1"), sent["core-1"])
         self.assertEqual({self.rig.ctl.state(node) for node in NODES}, {"synced"})
+
+    def test_a_node_that_cannot_have_what_its_label_places_on_it_is_not_well(self):
+        document = self.document()
+        taken = self.rig.port()
+        document["services"][1]["bind_address"] = f"0.0.0.0:{taken}"
+        self.rig.apply(document)
+        self.addCleanup(self.rig.ctl, "node", "label", "core-1", "tier-")
+        with socket.create_server((self.proxy_of("core-1").host, taken)):
+            self.rig.ctl("node", "label", "core-1", "tier=edge")
+            rig.wait_for("its refusal", lambda: self.rig.ctl.state("core-1") == "rejected")
+            self.assertIn("core-1 refused version", self.rig.ctl("status").stdout)
+            self.assertEqual(self.texts("core-1")[1], "core", "it goes on with what it has")
+        # The port is free: it is asked again.
+        self.rig.ctl("apply", "-f", self.rig.write(document), "--dry-run", "nodes")
+        rig.wait_for("its other services", lambda: self.rig.ctl.state("core-1") == "synced")
+
+    def test_the_traffic_of_a_version_is_that_of_all_nodes(self):
+        self.rig.apply(self.document(edge="told", core="told"))
+        for node in NODES:
+            self.texts(node)
+        revision = rig.pick(self.rig.ctl.node("core-1"), "version", "revision")
+        rig.wait_for("all reports", lambda: "3 of 3 nodes" in self.rig.ctl(
+            "describe", "version", str(revision)).stdout)
 
     def bytes_sent(self, node):
         return int(rig.pick(self.rig.ctl.node(node), "snapshot_bytes_sent"))

@@ -29,9 +29,9 @@ std::string LastedText(const v1::VersionTraffic& traffic, int64_t now_unix_ms) {
   return FormatAge(static_cast<int64_t>(traffic::FiguresOf(traffic, now_unix_ms).seconds()));
 }
 
+// By their numbers: a node names the root of what is placed on it.
 bool IsSame(const v1::Version& one, const v1::Version& other) {
-  return one.epoch() == other.epoch() && one.revision() == other.revision() &&
-         one.root() == other.root();
+  return one.epoch() == other.epoch() && one.revision() == other.revision();
 }
 
 Json FiguresJson(const v1::VersionTraffic& traffic, int64_t now_unix_ms) {

@@ -53,6 +53,13 @@ TEST(TrafficTextTest, OneRowForEachVersionOfANode) {
             "1         5s    5          1.0     5     0     0     0     0%      2.5ms\n");
 }
 
+TEST(SumTrafficTest, KnowsAVersionByItsNumber) {
+  // Nodes name the root of what is placed on them of it.
+  const FleetTraffic sum = SumTraffic(Fleet(), VersionOf(2, "the whole"));
+  EXPECT_EQ(sum.nodes_now, 1);
+  EXPECT_EQ(sum.nodes_ever, 2);
+}
+
 TEST(SumTrafficTest, CountsUnderAVersionAndSinceIt) {
   const FleetTraffic sum = SumTraffic(Fleet(), VersionOf(2, "b"));
   EXPECT_EQ(sum.nodes_now, 1);

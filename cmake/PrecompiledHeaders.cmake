@@ -17,6 +17,9 @@ endfunction()
 if(NOT SLUICE_PRECOMPILED_HEADERS)
   return()
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")  # So that ccache knows them again.
+endif()
 file(WRITE ${CMAKE_BINARY_DIR}/nothing.cc "")
 set(headers
   <algorithm> <array> <chrono> <functional> <map> <memory> <optional> <string> <string_view>

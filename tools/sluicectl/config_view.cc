@@ -60,17 +60,24 @@ absl::StatusOr<ConfigView> DecodeConfig(const v1::GetConfigResponse& response) {
 }
 
 HealthView CollectHealth(const v1::FleetStatus& status) {
+  std::vector<const v1::NodeStatus*> nodes;
+  for (const v1::NodeStatus& node : status.nodes()) nodes.push_back(&node);
+  return CollectHealth(nodes);
+}
+
+HealthView CollectHealth(const std::vector<const v1::NodeStatus*>& nodes) {
   HealthView view;
-  for (const v1::NodeStatus& node : status.nodes()) {
-    if (node.state() == v1::NodeStatus::UNREACHABLE) continue;
-    for (const v1::EndpointHealth& endpoint : node.report().endpoints()) {
+  for (const v1::NodeStatus* node : nodes) {
+    if (node->state() == v1::NodeStatus::UNREACHABLE) continue;
+    for (const v1::EndpointHealth& endpoint : node->report().endpoints()) {
       EndpointView& entry = view[{endpoint.cluster(), endpoint.address()}];
       ++entry.nodes;
       if (endpoint.healthy()) {
         ++entry.healthy;
       } else {
-        entry.reasons.push_back(fmt::format(
-            "{}: {}", node.node_id(), endpoint.reason().empty() ? "unhealthy" : endpoint.reason()));
+        entry.reasons.push_back(
+            fmt::format("{}: {}", node->node_id(),
+                        endpoint.reason().empty() ? "unhealthy" : endpoint.reason()));
       }
     }
   }

@@ -35,6 +35,8 @@ using HealthView = std::map<std::pair<std::string, std::string>, EndpointView>;
 
 // By cluster and address. Nodes that are unreachable do not count: what they said is old.
 HealthView CollectHealth(const v1::FleetStatus& status);
+// The same, of these nodes alone.
+HealthView CollectHealth(const std::vector<const v1::NodeStatus*>& nodes);
 
 // "3 of 3 nodes"; empty when no node has said anything.
 std::string HealthText(const EndpointView& endpoint);

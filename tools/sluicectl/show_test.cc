@@ -229,8 +229,8 @@ TEST(StatusTest, BeginsWithTheVerdictAndWhatElseIsWrong) {
   const std::string expected =
       "Fleet:      node edge-3 cannot be reached; next: look at the log of sluice-proxy there, or "
       "give it up: sluicectl node remove edge-3\n"
-      "            1 of 1 endpoint of upstream users is unhealthy on some nodes (edge-2: connect: "
-      "Connection refused); next: sluicectl describe upstream users\n"
+      "            node edge-2 with version 6: 1 of 1 endpoint of upstream users is unhealthy "
+      "(edge-2: connect: Connection refused); next: sluicectl describe node edge-2\n"
       "            node edge-2 not yet on version 7 but on 6; next: sluicectl status --watch\n"
       "Version:    7";
   EXPECT_EQ(Fixture().controller.Run({"status"}).out.substr(0, expected.size()), expected);
@@ -243,7 +243,7 @@ TEST(StatusTest, TellsProgramsTheFindings) {
   ASSERT_EQ(json["findings"].size(), 3u);
   EXPECT_EQ(json["findings"][0]["urgent"], true);
   EXPECT_EQ(json["findings"][0]["what"], "node edge-3 cannot be reached");
-  EXPECT_EQ(json["findings"][1]["next"], "sluicectl describe upstream users");
+  EXPECT_EQ(json["findings"][1]["next"], "sluicectl describe node edge-2");
 }
 
 TEST(StatusTest, ShowsWhyTheWatchedFileIsNotWhatRuns) {

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <map>
-#include <string_view>
 
-#include "tools/sluicectl/config_view.h"
 #include "tools/sluicectl/format.h"
+#include "tools/sluicectl/reported.h"
 #include "tools/sluicectl/rollout_text.h"
 
 namespace sluice::sluicectl {
@@ -15,15 +14,12 @@ namespace {
 
 using State = v1::NodeStatus::State;
 using Findings = std::vector<Finding>;
-using Nodes = std::vector<const v1::NodeStatus*>;
 
-constexpr size_t kNamesShown = 3;
 constexpr double kErrorRatioBad = 0.05;
-constexpr double kRateJudged = 1;  // Requests per second; fewer prove nothing.
-constexpr int64_t kDaySeconds = 24 * 60 * 60;
-constexpr int64_t kExpiryNoticeDays = 30;
-constexpr int64_t kExpiryUrgentDays = 7;
-constexpr int64_t kExpiryLastDay = 1;
+// Of so few requests some fail anywhere: twenty, which is what nodes serve between two reports (2 s
+// unless --report-interval says otherwise) at ten a second. How often they report we are not told.
+constexpr uint64_t kRequestsJudged = 20;
+constexpr double kRateJudged = 10;
 
 Nodes NodesIn(const v1::FleetStatus& status, State state) {
   Nodes nodes;
@@ -31,17 +27,6 @@ Nodes NodesIn(const v1::FleetStatus& status, State state) {
     if (node.state() == state) nodes.push_back(&node);
   }
   return nodes;
-}
-
-// "node edge-1", "3 nodes (edge-1, edge-2, edge-3)", "9 nodes (edge-1, edge-2, edge-3, ...)"
-std::string NamesOf(const Nodes& nodes) {
-  if (nodes.size() == 1) return "node " + nodes.front()->node_id();
-  std::string names;
-  for (size_t i = 0; i < std::min(nodes.size(), kNamesShown); ++i) {
-    names += (i == 0 ? "" : ", ") + nodes[i]->node_id();
-  }
-  if (nodes.size() > kNamesShown) names += ", ...";
-  return fmt::format("{} nodes ({})", nodes.size(), names);
 }
 
 std::string Because(const v1::NodeStatus& node) {
@@ -61,10 +46,6 @@ uint64_t TargetOf(const v1::FleetStatus& status, const v1::NodeStatus& node) {
     }
   }
   return status.version().revision();
-}
-
-std::string DescribeNode(const v1::NodeStatus& node) {
-  return "sluicectl describe node " + ShellWord(node.node_id());
 }
 
 void JudgeStart(const v1::FleetStatus& status, Findings* findings) {
@@ -114,13 +95,21 @@ void JudgeSource(const v1::FleetStatus& status, Findings* findings) {
       source.problems().rbegin()->message().starts_with(taken_back)) {
     return;
   }
-  const auto errors = static_cast<uint64_t>(
-      std::count_if(source.problems().begin(), source.problems().end(),
-                    [](const auto& problem) { return problem.severity() == v1::Problem::ERROR; }));
-  findings->push_back({true,
-                       fmt::format("{} is not what runs{}", source.path(),
-                                   errors == 0 ? "" : ": " + Count(errors, "error")),
-                       "sluicectl validate -f " + ShellWord(source.path())});
+  const v1::Problem* first = nullptr;
+  uint64_t errors = 0;
+  for (const v1::Problem& problem : source.problems()) {
+    if (problem.severity() != v1::Problem::ERROR) continue;
+    if (first == nullptr) first = &problem;
+    ++errors;
+  }
+  std::string what = source.path() + " is not what runs";
+  if (first != nullptr && !first->message().empty()) what += ": " + first->message();
+  if (errors > 1) what += fmt::format("; {} more", Count(errors - 1, "error"));
+  // A problem without a line is none of the document: it was not to be read, or was refused.
+  const bool in_document = first == nullptr || first->line() != 0;
+  findings->push_back({true, std::move(what),
+                       in_document ? "sluicectl validate -f " + ShellWord(source.path())
+                                   : "do as it says; sluicectl status has all of it"});
 }
 
 void JudgeLagging(const v1::FleetStatus& status, Findings* findings) {
@@ -175,45 +164,30 @@ void JudgeRollout(const v1::Rollout& rollout, Findings* findings) {
   }
 }
 
+// Between its last two reports, if these were requests enough; where there are fewer, as long as
+// what the node has served under its version is no better. 0: nothing to say.
+double BadErrorRatio(const v1::NodeStatus& node) {
+  if (node.state() == v1::NodeStatus::UNREACHABLE || node.error_ratio() < kErrorRatioBad) return 0;
+  if (node.requests_per_second() >= kRateJudged) return node.error_ratio();
+  const v1::VersionTrafficFigures& figures = node.current_version_traffic();
+  const bool bad = figures.requests() >= kRequestsJudged && figures.error_ratio() >= kErrorRatioBad;
+  return bad ? figures.error_ratio() : 0;
+}
+
 void JudgeErrors(const v1::FleetStatus& status, Findings* findings) {
   const v1::NodeStatus* worst = nullptr;
+  double ratio = 0;
   for (const v1::NodeStatus& node : status.nodes()) {
-    const bool judged = node.state() != v1::NodeStatus::UNREACHABLE &&
-                        node.requests_per_second() >= kRateJudged &&
-                        node.error_ratio() >= kErrorRatioBad;
-    if (judged && (worst == nullptr || node.error_ratio() > worst->error_ratio())) worst = &node;
+    const double of_node = BadErrorRatio(node);
+    if (of_node <= ratio) continue;
+    ratio = of_node;
+    worst = &node;
   }
   if (worst == nullptr) return;
   findings->push_back({true,
                        fmt::format("node {} answers {} of its requests with 5xx", worst->node_id(),
-                                   FormatRatio(worst->error_ratio())),
+                                   FormatRatio(ratio)),
                        DescribeNode(*worst)});
-}
-
-// By upstream: endpoints that some node does not use.
-void JudgeEndpoints(const v1::FleetStatus& status, Findings* findings) {
-  struct Upstream {
-    uint64_t endpoints = 0, down = 0, down_everywhere = 0;
-    std::string reason;
-  };
-  std::map<std::string, Upstream> upstreams;
-  for (const auto& [name, view] : CollectHealth(status)) {
-    Upstream& upstream = upstreams[name.first];
-    ++upstream.endpoints;
-    if (view.healthy == view.nodes) continue;
-    ++upstream.down;
-    if (view.healthy == 0) ++upstream.down_everywhere;
-    if (upstream.reason.empty()) upstream.reason = view.reasons.front();
-  }
-  for (const auto& [name, upstream] : upstreams) {
-    if (upstream.down == 0) continue;
-    findings->push_back(
-        {upstream.down_everywhere == upstream.endpoints,
-         fmt::format("{} of {} of upstream {} {} unhealthy{} ({})", upstream.down,
-                     Count(upstream.endpoints, "endpoint"), name, upstream.down == 1 ? "is" : "are",
-                     upstream.down_everywhere == 0 ? " on some nodes" : "", upstream.reason),
-         "sluicectl describe upstream " + ShellWord(name)});
-  }
 }
 
 void JudgeUpdating(const v1::FleetStatus& status, Findings* findings) {
@@ -230,36 +204,6 @@ void JudgeUpdating(const v1::FleetStatus& status, Findings* findings) {
                        fmt::format("{} not yet on version {} but on {}", NamesOf(nodes),
                                    TargetOf(status, *nodes.front()), versions),
                        "sluicectl status --watch"});
-}
-
-void JudgeCertificates(const v1::FleetStatus& status, int64_t now_unix_ms, Findings* findings) {
-  std::map<std::string, int64_t> ends;  // As the nodes serve them; the earliest.
-  for (const v1::NodeStatus& node : status.nodes()) {
-    if (node.state() == v1::NodeStatus::UNREACHABLE) continue;  // It may have others by now.
-    for (const v1::CertificateStatus& certificate : node.report().certificates()) {
-      const auto [entry, added] = ends.emplace(certificate.name(), certificate.not_after_unix());
-      if (!added) entry->second = std::min(entry->second, certificate.not_after_unix());
-    }
-  }
-  std::vector<std::pair<int64_t, std::string>> soon;
-  for (const auto& [name, end] : ends) {
-    const int64_t left = end - now_unix_ms / 1000;
-    if (end != 0 && left < kExpiryNoticeDays * kDaySeconds) soon.emplace_back(left, name);
-  }
-  if (soon.empty()) return;
-  std::sort(soon.begin(), soon.end());
-  const auto& [left, name] = soon.front();
-  std::string what = fmt::format("certificate {} ", name);
-  if (left <= 0) {
-    what += fmt::format("expired {} ago", FormatAge(-left));
-  } else if (left < kExpiryLastDay * kDaySeconds) {
-    what += fmt::format("expires within a day, in {}", FormatAge(left));
-  } else {
-    what += fmt::format("expires in {}", FormatAge(left));
-  }
-  if (soon.size() > 1) what += fmt::format("; {} more expire soon", soon.size() - 1);
-  findings->push_back({left < kExpiryUrgentDays * kDaySeconds, std::move(what),
-                       "renew it and apply again; sluicectl get certificates"});
 }
 
 void JudgeDraining(const v1::FleetStatus& status, Findings* findings) {
@@ -291,8 +235,7 @@ std::vector<Finding> JudgeFleet(const v1::FleetStatus& status, int64_t now_unix_
   JudgeSource(status, &findings);
   JudgeLagging(status, &findings);
   JudgeRollout(status.rollout(), &findings);
-  JudgeEndpoints(status, &findings);
-  JudgeCertificates(status, now_unix_ms, &findings);
+  JudgeReported(status, now_unix_ms, &findings);
   JudgeUpdating(status, &findings);
   JudgeDraining(status, &findings);
   JudgeCordoned(status, &findings);
@@ -313,21 +256,6 @@ std::string VerdictLine(const v1::FleetStatus& status, const std::vector<Finding
 Style VerdictStyle(const std::vector<Finding>& findings) {
   if (findings.empty()) return Style::kGreen;
   return findings.front().urgent ? Style::kRed : Style::kYellow;
-}
-
-std::string ShellWord(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
-  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      quoted += R"('\'')";
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "'";
 }
 
 }  // namespace sluice::sluicectl

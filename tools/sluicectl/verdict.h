@@ -6,16 +6,10 @@
 #include <vector>
 
 #include "sluice/v1/admin_service.pb.h"
+#include "tools/sluicectl/finding.h"
 #include "tools/sluicectl/text.h"
 
 namespace sluice::sluicectl {
-
-// One thing that is not as it should be.
-struct Finding {
-  bool urgent = false;  // Traffic suffers, or soon will; else it is to be known.
-  std::string what;     // "node edge-1 refused version 7: address in use"
-  std::string next;     // A command, or words: "sluicectl describe node edge-1"
-};
 
 // Empty: all is well. The most pressing first; what many nodes share is one finding.
 std::vector<Finding> JudgeFleet(const v1::FleetStatus& status, int64_t now_unix_ms);
@@ -23,8 +17,5 @@ std::vector<Finding> JudgeFleet(const v1::FleetStatus& status, int64_t now_unix_
 // "all is well: 3 nodes serve version 7", or the first finding.
 std::string VerdictLine(const v1::FleetStatus& status, const std::vector<Finding>& findings);
 Style VerdictStyle(const std::vector<Finding>& findings);
-
-// As one word of a shell command: what comes from strangers must not become another command.
-std::string ShellWord(const std::string& text);
 
 }  // namespace sluice::sluicectl

@@ -87,11 +87,22 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Source",
              [](v1::FleetStatus* status) {
                status->mutable_source()->set_path("/etc/sluice my.yaml");
-               status->mutable_source()->add_problems();
                status->mutable_source()->add_problems()->set_severity(v1::Problem::WARNING);
+               v1::Problem* problem = status->mutable_source()->add_problems();
+               problem->set_message("unknown key 'x'");
+               problem->set_line(3);
+               status->mutable_source()->add_problems();
              },
-             "/etc/sluice my.yaml is not what runs: 1 error; next: sluicectl validate -f "
-             "'/etc/sluice my.yaml'"},
+             "/etc/sluice my.yaml is not what runs: unknown key 'x'; 1 error more; next: sluicectl "
+             "validate -f '/etc/sluice my.yaml'"},
+        Case{"SourceRefused",
+             [](v1::FleetStatus* status) {
+               status->mutable_source()->set_path("/etc/sluice.yaml");
+               status->mutable_source()->add_problems()->set_message(
+                   "2 of 3 routes would go; if that is meant, apply with --allow-shrink");
+             },
+             "/etc/sluice.yaml is not what runs: 2 of 3 routes would go; if that is meant, apply "
+             "with --allow-shrink; next: do as it says; sluicectl status has all of it"},
         Case{"Lagging", [](v1::FleetStatus* status) { AddNode(status, "edge-3", Status::LAGGING); },
              "node edge-3 is behind version 7; next: sluicectl describe node edge-3"},
         Case{"Errors",
@@ -103,6 +114,16 @@ INSTANTIATE_TEST_SUITE_P(
              },
              "node edge-2 answers 30.0% of its requests with 5xx; next: sluicectl describe node "
              "edge-2"},
+        Case{"ErrorsOfFewRequests",
+             [](v1::FleetStatus* status) {
+               status->mutable_nodes(0)->set_requests_per_second(3);
+               status->mutable_nodes(0)->set_error_ratio(1);
+               auto* figures = status->mutable_nodes(0)->mutable_current_version_traffic();
+               figures->set_requests(20);
+               figures->set_error_ratio(0.5);
+             },
+             "node edge-1 answers 50.0% of its requests with 5xx; next: sluicectl describe node "
+             "edge-1"},
         Case{"SomeEndpoints",
              [](v1::FleetStatus* status) {
                AddEndpoint(status->mutable_nodes(0), "10.0.0.1:80", false);
@@ -251,6 +272,20 @@ TEST(VerdictLineTest, WhatHasCompletedIsNoFinding) {
   EXPECT_TRUE(JudgeFleet(status, kNow).empty());
 }
 
+TEST(VerdictLineTest, AFewRequestsThatFailProveNothing) {
+  v1::FleetStatus status = Healthy();
+  v1::NodeStatus* node = status.mutable_nodes(0);
+  node->set_requests_per_second(1.5);  // Three in two seconds, one of which failed.
+  node->set_error_ratio(1.0 / 3);
+  EXPECT_TRUE(JudgeFleet(status, kNow).empty());
+  node->mutable_current_version_traffic()->set_requests(1000);
+  node->mutable_current_version_traffic()->set_error_ratio(0.01);
+  EXPECT_TRUE(JudgeFleet(status, kNow).empty());
+  node->mutable_current_version_traffic()->set_requests(19);
+  node->mutable_current_version_traffic()->set_error_ratio(0.3);
+  EXPECT_TRUE(JudgeFleet(status, kNow).empty());
+}
+
 TEST(VerdictLineTest, AllIsWell) {
   v1::FleetStatus status = Healthy();
   AddCertificate(status.mutable_nodes(0), "a.pem", 31 * kDay);
@@ -278,6 +313,49 @@ TEST(VerdictLineTest, WhatAnUnreachableNodeSaidOfEndpointsAndCertificatesIsOld) 
   AddEndpoint(AddNode(&status, "edge-3", Status::UNREACHABLE), "10.0.0.9:80", false);
   AddCertificate(status.mutable_nodes(2), "old.pem", -60);
   EXPECT_EQ(JudgeFleet(status, kNow).size(), 1u);
+}
+
+// Both would be urgent on a node with the current version.
+void Trouble(v1::NodeStatus* node) {
+  AddEndpoint(node, "10.0.0.9:80", false);
+  node->mutable_report()->mutable_endpoints()->rbegin()->set_cluster("gone");
+  AddCertificate(node, "renewed.pem", -60);
+}
+
+TEST(VerdictLineTest, WhatAnotherVersionHasIsToldOfTheNode) {
+  for (const auto& [state, urgent] :
+       {std::pair(Status::CORDONED, false), std::pair(Status::UPDATING, false),
+        std::pair(Status::REJECTED, true), std::pair(Status::LAGGING, true)}) {
+    v1::FleetStatus status = Healthy();
+    Trouble(AddNode(&status, "edge-3", state));
+    const std::vector<Finding> findings = JudgeFleet(status, kNow);
+    ASSERT_EQ(findings.size(), 3u) << "of the state, the endpoints, the certificates";
+    const auto of = [&](const std::string& word) {
+      return *std::find_if(findings.begin(), findings.end(), [&](const Finding& finding) {
+        return finding.what.find(word) != std::string::npos;
+      });
+    };
+    EXPECT_EQ(of("upstream").what,
+              "node edge-3 with version 6: 1 of 1 endpoint of upstream gone is unhealthy (edge-3: "
+              "connect: refused)");
+    EXPECT_EQ(of("certificate").what,
+              "node edge-3 with version 6: certificate renewed.pem expired 1m0s ago");
+    for (const char* word : {"upstream", "certificate"}) {
+      EXPECT_EQ(of(word).urgent, urgent);
+      EXPECT_EQ(of(word).next, "sluicectl describe node edge-3");
+    }
+  }
+}
+
+TEST(VerdictLineTest, WhatManyOtherVersionsHaveIsOneFindingOfTheWorst) {
+  v1::FleetStatus status = Healthy();
+  AddCertificate(AddNode(&status, "edge-3", Status::CORDONED), "a.pem", kDay);
+  AddCertificate(AddNode(&status, "edge-4", Status::LAGGING), "b.pem", kDay);
+  const std::vector<Finding> findings = JudgeFleet(status, kNow);
+  ASSERT_EQ(findings.size(), 3u);
+  EXPECT_EQ(findings[1].what,
+            "2 nodes (edge-4, edge-3) with other versions: certificate b.pem expires in 1d0h");
+  EXPECT_TRUE(findings[1].urgent);
 }
 
 TEST(ShellWordTest, NamesOfStrangersAreOneWord) {

@@ -2,6 +2,7 @@
 """sluicectl top in a real terminal."""
 import os
 import signal
+import subprocess
 import unittest  # noqa: F401
 
 import _path  # noqa: F401
@@ -185,6 +186,31 @@ class OutageTest(rig.FleetTest):
         top.type("q")
         self.assertEqual(top.wait_exit(), 0)
         top.assert_restored()
+
+    def test_says_how_old_the_news_of_a_controller_that_hangs_is(self):
+        argv = [os.path.join(fleet.BIN, "sluicectl"), "--controller", self.rig.controller.grpc,
+                "--insecure", "top"]
+        top = terminal.Terminal(argv, env=process.sanitizer_environment(fleet.ROOT))
+        self.addCleanup(top.close)
+        top.wait_text("node-1", "synced", without=["unreachable", "as of"])
+        self.rig.controller.pause()
+        self.addCleanup(self.rig.controller.resume)
+        top.wait_text("as of 1", "s ago")
+        top.wait_text("controller unreachable, retrying", "node-1")
+        self.rig.controller.resume()
+        top.wait_text("node-1", "synced", without=["retrying", "as of"])
+
+    def test_status_watch_ends_when_the_controller_hangs(self):
+        watch = subprocess.Popen(self.rig.ctl.argv("status", "--watch"), stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True,
+                                 env=process.sanitizer_environment(fleet.ROOT))
+        self.addCleanup(watch.kill)
+        self.assertIn("Fleet:", watch.stdout.readline())
+        self.rig.controller.pause()
+        self.addCleanup(self.rig.controller.resume)
+        _, error = watch.communicate(timeout=60)
+        self.assertEqual(watch.returncode, 4, error)
+        self.assertIn("cannot be reached", error)
 
     def test_waits_for_a_controller_that_is_not_there_yet(self):
         argv = [os.path.join(fleet.BIN, "sluicectl"), "--controller",

@@ -111,6 +111,12 @@ grpc::ChannelArguments ChannelArguments() {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // The address is meant as it is written.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // Also bounds a connection attempt.
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);  // Somebody watches and waits.
+  // A controller that hangs, or that packets no longer reach, ends the call of who watches it.
+  // controlplane/serve/grpc_port.cc permits such pings; nothing else is sent meanwhile.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   return arguments;
 }
 

@@ -13,7 +13,8 @@ namespace sluice::sluicectl {
 namespace {
 
 constexpr size_t kHeaderRows = 6;
-constexpr size_t kRowsForHeader = 12;  // On a lower terminal only what is the matter is shown.
+constexpr size_t kRowsForHeader = 12;   // On a lower terminal only what is the matter is shown.
+constexpr int64_t kOldNewsMs = 10'000;  // Nodes report every few seconds, and that is news.
 
 void AddTitleLine(const TopModel& model, const std::string& controller, size_t columns, Text* out) {
   const v1::FleetStatus& status = model.status();
@@ -92,10 +93,16 @@ Verdict VerdictOf(const TopModel& model, int64_t now) {
   }
   if (!model.has_status()) return {"connecting ...", Style::kPlain, ""};
   const std::vector<Finding>& findings = model.findings();
-  if (findings.empty()) return {VerdictLine(model.status(), findings), VerdictStyle(findings), ""};
-  const std::string count =
-      findings.size() > 1 ? fmt::format("[1 of {}] ", findings.size()) : std::string();
-  return {count + findings.front().what, VerdictStyle(findings), "next: " + findings.front().next};
+  const int64_t age_ms = now - model.status_unix_ms();
+  // In front, where a narrow terminal does not cut it off.
+  std::string before =
+      age_ms > kOldNewsMs ? fmt::format("as of {} ago: ", FormatAge(age_ms / 1000)) : "";
+  if (findings.empty()) {
+    return {before + VerdictLine(model.status(), findings),
+            before.empty() ? VerdictStyle(findings) : Style::kYellow, ""};
+  }
+  if (findings.size() > 1) before += fmt::format("[1 of {}] ", findings.size());
+  return {before + findings.front().what, VerdictStyle(findings), "next: " + findings.front().next};
 }
 
 }  // namespace

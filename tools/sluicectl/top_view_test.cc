@@ -233,6 +233,27 @@ TEST_F(TopViewTest, SaysThatTheControllerIsAwayAndHowOldTheFiguresAre) {
   EXPECT_THAT(TextOf(Draw()), HasSubstr("edge-1"));
 }
 
+TEST_F(TopViewTest, OldNewsSaysHowOldItIsAndIsNotGreen) {
+  v1::FleetStatus status;
+  status.mutable_version()->set_revision(7);
+  v1::NodeStatus* node = status.add_nodes();
+  node->set_state(v1::NodeStatus::SYNCED);
+  node->mutable_version()->set_revision(7);
+  model_.OnStatus(status, kNow);
+  const auto verdict = [this](int64_t now) {
+    const TopFrame frame = Draw(80, 24, now);
+    return std::pair(LinesOf(frame)[4], frame.text.line(4).front().style);
+  };
+  EXPECT_EQ(verdict(kNow + 10'000),
+            std::pair(std::string("all is well: 1 node serves version 7"), Style::kGreen));
+  EXPECT_EQ(verdict(kNow + 75'000),
+            std::pair(std::string("as of 1m15s ago: all is well: 1 node serves version 7"),
+                      Style::kYellow));
+  model_.OnStatus(Fleet(), kNow);
+  EXPECT_EQ(verdict(kNow + 12'000).first,
+            "as of 12s ago: [1 of 2] node edge-1 answers 12.5% of its requests with 5xx");
+}
+
 TEST_F(TopViewTest, HelpNamesTheKeys) {
   model_.OnStatus(Fleet(), kNow);
   model_.OnKey({Code::kText, '?'});

@@ -13,13 +13,10 @@ namespace sluice::sluicectl {
 
 inline constexpr std::string_view kRedacted = "[redacted]";
 
-// password, token, api_key, Authorization, X-Auth-Token, Cookie, ...
-bool IsSecretName(std::string_view name);
-
 // Configuration, logs, messages: private keys in PEM, values of secret names (`name: value`,
-// `name=value`, blocks, and `value:` beside `name: SECRET`), Bearer and Basic credentials, JSON web
-// tokens, user:password@ of addresses, and of our own: tokens of proxies and operators, seal keys,
-// sealed bytes.
+// `name=value`, blocks, and `value:` beside `name: SECRET`; see secret_names.h), Bearer and Basic
+// credentials, JSON web tokens, user:password@ of addresses, and of our own: tokens of proxies and
+// operators, seal keys, sealed bytes.
 std::string RedactText(std::string_view text);
 
 // The same for every string in it, and whole values of members with secret names.

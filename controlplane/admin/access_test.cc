@@ -396,6 +396,27 @@ TEST_F(AccessTest, AWatchEndsWhenItsTokenIsRevoked) {
   EXPECT_THAT(end.error_message(), HasSubstr("has been revoked"));
 }
 
+TEST_F(AccessTest, WhatOthersWereRefusedIsNotToldToViewers) {
+  EXPECT_TRUE(IsRefusal(
+      Call(CertificateFor(trust::OperatorUri(Role::kViewer, "bob")), "TokenService/CreateToken")));
+  for (const Role role : {Role::kViewer, Role::kOperator, Role::kAdmin}) {
+    const auto stub =
+        v1::AdminService::NewStub(ChannelFor(CertificateFor(trust::OperatorUri(role, "ann"))));
+    grpc::ClientContext context;
+    v1::GetDiagnosticsResponse response;
+    ASSERT_TRUE(stub->GetDiagnostics(&context, {}, &response).ok());
+    const bool may = role != Role::kViewer;
+    EXPECT_EQ(response.recent_problems_withheld(), !may);
+    const auto& lines = response.recent_problems();
+    EXPECT_EQ(std::any_of(lines.begin(), lines.end(),
+                          [](const std::string& line) {
+                            return line.find("bob (viewer)") != std::string::npos;
+                          }),
+              may);
+    EXPECT_THAT(response.metrics_text(), HasSubstr("sluice_controller_streams"));
+  }
+}
+
 TEST_F(AccessTest, WhoActsOnARolloutIsWhoWasProven) {
   const Credential bob = CertificateFor(trust::OperatorUri(Role::kOperator, "bob"));
   const auto stub = v1::AdminService::NewStub(ChannelFor(bob));

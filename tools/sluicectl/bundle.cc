@@ -67,6 +67,9 @@ void Collector::AddController() {
   AddText("controller/build.txt",
           fmt::format("{}\n{}\n", diagnostics->build(), diagnostics->system()));
   AddText("controller/metrics.txt", diagnostics->metrics_text());
+  if (diagnostics->recent_problems_withheld()) {
+    return Miss("the controller's last errors", "they need the role operator");
+  }
   AddText("controller/problems.txt",
           fmt::format("{}\n", fmt::join(diagnostics->recent_problems(), "\n")));
 }

@@ -142,6 +142,19 @@ TEST_F(BundleTest, HoldsWhatAReportNeedsAndNoSecret) {
   EXPECT_THAT(files.at("f/config.json"), HasSubstr("BEGIN CERTIFICATE"));
 }
 
+TEST_F(BundleTest, AViewerIsToldThatTheLastErrorsAreMissing) {
+  controller_.get_diagnostics = [](const v1::GetDiagnosticsRequest&,
+                                   v1::GetDiagnosticsResponse* response) {
+    response->set_metrics_text("sluice_controller_streams 2\n");
+    response->set_recent_problems_withheld(true);
+    return grpc::Status::OK;
+  };
+  const auto files = FilesOf(Collect());
+  EXPECT_THAT(files.at("f/README.txt"), HasSubstr("the controller's last errors: they need"));
+  EXPECT_TRUE(files.contains("f/controller/metrics.txt"));
+  EXPECT_FALSE(files.contains("f/controller/problems.txt"));
+}
+
 TEST_F(BundleTest, NamesOfStrangersStayInTheirFolder) {
   for (const auto& [name, content] : FilesOf(Collect())) {
     EXPECT_THAT(name, Not(HasSubstr(".."))) << name;

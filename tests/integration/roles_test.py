@@ -22,7 +22,7 @@ VERBS = (
     ("viewer", ("describe", "node", "node-1"), 0),
     ("viewer", ("rollout", "status"), 1),  # There has been none in waves.
     ("viewer", ("node", "dump", "node-1", "stats"), 0),
-    ("viewer", ("support-bundle", "-o", "{file}.tar.gz"), 0),  # Without the audit log.
+    ("viewer", ("support-bundle", "--file", "{file}.tar.gz"), 0),  # Without what is for others.
     ("operator", ("apply", "-f", "{file}", "--dry-run=server"), 0),
     ("operator", ("apply", "-f", "{file}", "--dry-run=nodes"), 0),
     ("operator", ("apply", "-f", "{file}"), 0),

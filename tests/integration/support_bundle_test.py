@@ -60,7 +60,7 @@ class SupportBundleTest(rig.FleetTest):
 
     def bundle(self, *args, **options):
         path = self.rig.path("bundle.tar.gz")
-        done = self.rig.ctl("support-bundle", "-o", path, *args, **options)
+        done = self.rig.ctl("support-bundle", "--file", path, *args, **options)
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         files = {}
         with tarfile.open(path) as archive:
@@ -111,8 +111,11 @@ class SupportBundleTest(rig.FleetTest):
         output, files = self.bundle("--node", "node-1",
                                     credentials=["--tls-ca", ca, "--token-file", path])
         self.assertIn("missing: the audit log: eve (viewer) may not do this", output)
+        self.assertIn("missing: the controller's last errors: they need the role operator", output)
+        self.assertIn("the controller's last errors", files["README.txt"])
         self.assertNotIn("audit.json", files)
-        for name in ("config.json", "controller/problems.txt", "nodes/node-1/config.json"):
+        self.assertNotIn("controller/problems.txt", files)
+        for name in ("config.json", "controller/metrics.txt", "nodes/node-1/config.json"):
             self.assertIn(name, files)
 
     def test_takes_the_nodes_that_are_named(self):
@@ -121,7 +124,7 @@ class SupportBundleTest(rig.FleetTest):
         self.assertNotIn("nodes/node-1/stats.json", files)
 
     def test_needs_a_controller(self):
-        self.rig.ctl("support-bundle", "-o", self.rig.path("none.tar.gz"), code=4,
+        self.rig.ctl("support-bundle", "--file", self.rig.path("none.tar.gz"), code=4,
                      controller=f"127.0.0.1:{self.rig.port()}")
         self.assertFalse(os.path.exists(self.rig.path("none.tar.gz")))
 

@@ -205,7 +205,7 @@ TEST_F(BundleTest, AnOlderControllerGivesWhatItHas) {
 TEST_F(BundleTest, TheVerbWritesAFileForItsOwnerOnly) {
   const TestFolder folder;
   const std::string path = folder.path() + "/b.tar.gz";
-  const RunResult result = controller_.Run({"support-bundle", "-o", path});
+  const RunResult result = controller_.Run({"support-bundle", "--file", path});
   EXPECT_EQ(result.code, ExitCode::kDone) << result.error;
   EXPECT_THAT(result.out, HasSubstr("missing: dumps of node edge-2"));
   EXPECT_THAT(result.out, HasSubstr(path + ": "));
@@ -214,7 +214,10 @@ TEST_F(BundleTest, TheVerbWritesAFileForItsOwnerOnly) {
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_GT(info.st_size, 100);
-  EXPECT_EQ(controller_.Run({"support-bundle", "-o", "/nonexistent/x"}).code, ExitCode::kFailed);
+  const RunResult json = controller_.Run({"support-bundle", "--file", path, "-o", "json"});
+  EXPECT_EQ(Json::parse(json.out, nullptr, false)["file"], path) << json.out << json.error;
+  EXPECT_EQ(controller_.Run({"support-bundle", "--file", "/nonexistent/x"}).code,
+            ExitCode::kFailed);
 }
 
 }  // namespace

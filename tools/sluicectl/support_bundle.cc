@@ -79,9 +79,9 @@ Command SupportBundleCommand() {
       "listeners, stats). Private keys, tokens, values with secret names (password, token, "
       "Authorization, ...), credentials in addresses and whatever looks like one are taken out. "
       "What cannot be had is named in its README.txt and does not fail the command: a viewer has "
-      "no audit log, for example.";
+      "neither audit log nor last errors, for example.";
   command.flags = {
-      {"-o,--output", "FILE", "Where to write it (default sluice-support-TIME.tar.gz here)",
+      {"--file", "FILE", "Where to write it (default sluice-support-TIME.tar.gz here)",
        &options->file},
       {"--node", "ID", "Take the dumps of this node; may be repeated", &options->bundle.nodes},
       {"--nodes-max", "N",

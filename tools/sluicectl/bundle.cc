@@ -8,6 +8,7 @@
 
 #include "common/base/version.h"
 #include "tools/sluicectl/format.h"
+#include "tools/sluicectl/known_secrets.h"
 #include "tools/sluicectl/redact.h"
 #include "tools/sluicectl/session.h"
 #include "tools/sluicectl/status_text.h"
@@ -27,20 +28,23 @@ class Collector {
       : client_(client), options_(options) {}
 
   void AddText(const std::string& path, std::string_view text) {
-    bundle_.files.push_back({options_.folder + "/" + path, RedactText(text)});
+    bundle_.files.push_back({options_.folder + "/" + path, Clean(text)});
   }
   void AddJson(const std::string& path, Json json) {
     RedactJson(&json);
+    secrets_.RemoveFrom(&json);
     bundle_.files.push_back({options_.folder + "/" + path, Encode(json, Format::kJson)});
   }
   void Miss(const std::string& what, const std::string& why) {
     // It may quote what it is about.
-    bundle_.missing.push_back(RedactText(fmt::format("{}: {}", what, why)));
+    bundle_.missing.push_back(Clean(fmt::format("{}: {}", what, why)));
   }
   void Miss(const std::string& what, const absl::Status& status) {
     Miss(what, std::string(status.message()));
   }
 
+  // First: what it holds is secret in every other file, too.
+  void FetchConfig();
   void AddController();
   void AddVersions();
   void AddRollout(const v1::FleetStatus& status);
@@ -49,14 +53,23 @@ class Collector {
   Bundle Take() { return std::move(bundle_); }
 
  private:
+  std::string Clean(std::string_view text) const { return secrets_.Without(RedactText(text)); }
   std::vector<const v1::NodeStatus*> Chosen(const v1::FleetStatus& status);
   void AddNode(const v1::NodeStatus& node);
 
   ControllerClient& client_;
   const BundleOptions& options_;
+  absl::StatusOr<v1::GetConfigResponse> config_;
+  KnownSecrets secrets_;
   std::set<std::string> node_folders_;
   Bundle bundle_;
 };
+
+void Collector::FetchConfig() {
+  config_ = client_.GetConfig({});
+  if (!config_.ok()) return;
+  for (const v1::SourceFile& file : config_->files()) secrets_.Learn(file.content());
+}
 
 void Collector::AddController() {
   const auto diagnostics = client_.GetDiagnostics({});
@@ -89,15 +102,14 @@ void Collector::AddVersions() {
   } else {
     Miss("the audit log", audit.status());
   }
-  const auto config = client_.GetConfig({});
-  if (!config.ok()) {
-    Miss("the current version", config.status());
+  if (!config_.ok()) {
+    Miss("the current version", config_.status());
     return;
   }
-  Json json = ToJson(*config);
+  Json json = ToJson(*config_);
   json.erase("files");  // As text beside it.
   AddJson("config.json", std::move(json));
-  for (const v1::SourceFile& file : config->files()) {
+  for (const v1::SourceFile& file : config_->files()) {
     AddText("document/" + SafeFileName(file.path()), file.content());
   }
 }
@@ -189,6 +201,7 @@ std::string ReadMe(const Bundle& bundle, int64_t now_unix_ms) {
 Bundle CollectBundle(ControllerClient& client, const v1::FleetStatus& status,
                      const BundleOptions& options, int64_t now_unix_ms) {
   Collector collector(client, options);
+  collector.FetchConfig();
   collector.AddJson("status.json", ToJson(status));
   collector.AddText("status.txt", StatusText(status, now_unix_ms, /*wide=*/true).Render(false));
   collector.AddController();

@@ -142,6 +142,45 @@ TEST_F(BundleTest, HoldsWhatAReportNeedsAndNoSecret) {
   EXPECT_THAT(files.at("f/config.json"), HasSubstr("BEGIN CERTIFICATE"));
 }
 
+// However the document writes a secret, it is not in what the controller and the nodes say either.
+TEST_F(BundleTest, WhatTheDocumentHoldsUnderSecretNamesIsInNoFile) {
+  const std::vector<std::string> planted = {"correct-horse-1", "battery staple",   "folded into-9",
+                                            "anchored-value",  "nine\"and'ninety", "over-lines-77"};
+  const auto said = [planted] {
+    std::string text;
+    for (const std::string& secret : planted) text += " " + secret;
+    return text;
+  }();
+  controller_.get_config = [said](const v1::GetConfigRequest&, v1::GetConfigResponse* response) {
+    response->mutable_info()->set_message(said);
+    response->add_files()->set_content(
+        "x: {a: 1, ? token : correct-horse-1, deep: [{passwords: [battery staple]}]}\n"
+        "secret: >-\n  folded\n  into-9\n"
+        "plain: &a anchored-value\nother: [{name: X-Api-Key, value: *a}]\n"
+        "api_key: \"nine\\x22and'ninety\"\nclient_secret: |\n  over-\n  over-lines-77\n");
+    return grpc::Status::OK;
+  };
+  controller_.get_diagnostics = [said](const v1::GetDiagnosticsRequest&,
+                                       v1::GetDiagnosticsResponse* response) {
+    response->add_recent_problems("upstream said" + said);
+    return grpc::Status::OK;
+  };
+  controller_.list_audit = [said](const v1::ListAuditRequest&, v1::ListAuditResponse*) {
+    return grpc::Status(grpc::StatusCode::INTERNAL, "cannot:" + said);
+  };
+  controller_.node_action = [said](const v1::NodeActionRequest&, v1::NodeActionResponse* response) {
+    response->set_json(Json({{said, {said}}}).dump());
+    return grpc::Status::OK;
+  };
+  const Bundle bundle = Collect();
+  EXPECT_THAT(bundle.missing, Contains(HasSubstr("the audit log: cannot: [redacted]")));
+  for (const auto& [name, content] : FilesOf(bundle)) {
+    for (const std::string& secret : planted) EXPECT_THAT(content, Not(HasSubstr(secret))) << name;
+    EXPECT_THAT(content, Not(HasSubstr("ninety"))) << name;
+    EXPECT_TRUE(!name.ends_with(".json") || Json::accept(content)) << name;
+  }
+}
+
 TEST_F(BundleTest, AViewerIsToldThatTheLastErrorsAreMissing) {
   controller_.get_diagnostics = [](const v1::GetDiagnosticsRequest&,
                                    v1::GetDiagnosticsResponse* response) {

@@ -7,9 +7,9 @@
 #include <set>
 
 #include "common/base/version.h"
+#include "tools/redact/known_secrets.h"
+#include "tools/redact/redact.h"
 #include "tools/sluicectl/format.h"
-#include "tools/sluicectl/known_secrets.h"
-#include "tools/sluicectl/redact.h"
 #include "tools/sluicectl/session.h"
 #include "tools/sluicectl/status_text.h"
 
@@ -31,7 +31,7 @@ class Collector {
     bundle_.files.push_back({options_.folder + "/" + path, Clean(text)});
   }
   void AddJson(const std::string& path, Json json) {
-    RedactJson(&json);
+    redact::RedactJson(&json);
     secrets_.RemoveFrom(&json);
     bundle_.files.push_back({options_.folder + "/" + path, Encode(json, Format::kJson)});
   }
@@ -53,14 +53,16 @@ class Collector {
   Bundle Take() { return std::move(bundle_); }
 
  private:
-  std::string Clean(std::string_view text) const { return secrets_.Without(RedactText(text)); }
+  std::string Clean(std::string_view text) const {
+    return secrets_.Without(redact::RedactText(text));
+  }
   std::vector<const v1::NodeStatus*> Chosen(const v1::FleetStatus& status);
   void AddNode(const v1::NodeStatus& node);
 
   ControllerClient& client_;
   const BundleOptions& options_;
   absl::StatusOr<v1::GetConfigResponse> config_;
-  KnownSecrets secrets_;
+  redact::KnownSecrets secrets_;
   std::set<std::string> node_folders_;
   Bundle bundle_;
 };

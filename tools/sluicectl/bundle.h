@@ -22,7 +22,7 @@ struct Bundle {
 };
 
 // `status` is the fleet's, of all nodes. What fails is noted and left out. Every file has been
-// through redact.h, and what the current document holds under secret names is in none.
+// through tools/redact, and what the current document holds under secret names is in none.
 Bundle CollectBundle(ControllerClient& client, const v1::FleetStatus& status,
                      const BundleOptions& options, int64_t now_unix_ms);
 

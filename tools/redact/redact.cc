@@ -1,13 +1,13 @@
-#include "tools/sluicectl/redact.h"
+#include "tools/redact/redact.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "tools/sluicectl/redact_forms.h"
-#include "tools/sluicectl/redact_lines.h"
-#include "tools/sluicectl/secret_names.h"
+#include "tools/redact/forms.h"
+#include "tools/redact/lines.h"
+#include "tools/redact/secret_names.h"
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 // `"hash_on": "cookie:sid"` names a cookie and holds none.
@@ -50,4 +50,4 @@ void RedactJson(Json* value) {
   }
 }
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -1,15 +1,15 @@
-#include "tools/sluicectl/redact_lines.h"
+#include "tools/redact/lines.h"
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
-#include "tools/sluicectl/redact.h"
-#include "tools/sluicectl/redact_shapes.h"
-#include "tools/sluicectl/secret_names.h"
-#include "tools/sluicectl/yaml_place.h"
+#include "tools/redact/redact.h"
+#include "tools/redact/secret_names.h"
+#include "tools/redact/shapes.h"
+#include "tools/redact/yaml_place.h"
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 constexpr std::string_view kBlanks = " \t";
@@ -307,4 +307,4 @@ bool IsKeyOfNamesOnly(std::string_view key) {
   return letters == "hashon" || letters == "hash";
 }
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -1,10 +1,10 @@
-#include "tools/sluicectl/known_secrets.h"
+#include "tools/redact/known_secrets.h"
 
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 TEST(KnownSecretsTest, ValuesUnderSecretNamesAreFoundHoweverTheyAreWritten) {
@@ -69,4 +69,4 @@ TEST(KnownSecretsTest, TakesWhateverItIsGiven) {
 }
 
 }  // namespace
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -1,13 +1,13 @@
-#include "tools/sluicectl/redact_shapes.h"
+#include "tools/redact/shapes.h"
 
 #include <algorithm>
 #include <array>
 
-#include "tools/sluicectl/redact.h"
-#include "tools/sluicectl/secret_names.h"
-#include "tools/sluicectl/yaml_place.h"
+#include "tools/redact/redact.h"
+#include "tools/redact/secret_names.h"
+#include "tools/redact/yaml_place.h"
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 constexpr size_t kPortDigitsMax = 5;
@@ -97,4 +97,4 @@ size_t PlainLength(std::string_view text) {
   return text.size();
 }
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 
 enum class Secrecy : uint8_t {
   kNone,
@@ -34,4 +34,4 @@ inline bool IsNameByte(char c) {
   return IsLetter(c) || IsDigit(c) || c == '_' || c == '-' || c == '.';
 }
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -4,12 +4,13 @@
 // Lines stay where they are, so that the places problems name are still right.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
-#include "tools/sluicectl/output.h"
+namespace sluice::redact {
 
-namespace sluice::sluicectl {
+using Json = nlohmann::ordered_json;
 
 inline constexpr std::string_view kRedacted = "[redacted]";
 
@@ -22,4 +23,4 @@ std::string RedactText(std::string_view text);
 // The same for every string in it, and whole values of members with secret names.
 void RedactJson(Json* value);
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

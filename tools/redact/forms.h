@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 
 // Private keys in PEM, sealed bytes, tokens of proxies and operators.
 std::string WithoutLongForms(std::string_view text);
@@ -12,4 +12,4 @@ std::string WithoutLongForms(std::string_view text);
 // Bearer and Basic credentials, JSON web tokens, user:password@ of addresses.
 std::string WithoutCredentialForms(std::string_view text);
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

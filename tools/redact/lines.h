@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 
 // Values of secret names (secret_names.h), line by line, with the lines on which they go on; lines
 // stay where they are.
@@ -13,4 +13,4 @@ std::string WithoutSecretValues(std::string_view text);
 // hash_on: what follows it names a cookie or a header field.
 bool IsKeyOfNamesOnly(std::string_view key);
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

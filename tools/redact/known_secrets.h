@@ -10,13 +10,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "tools/sluicectl/output.h"
+#include "tools/redact/redact.h"
 
 namespace YAML {
 class Node;
 }
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 
 class KnownSecrets {
  public:
@@ -42,4 +42,4 @@ class KnownSecrets {
   std::unordered_map<std::string, std::vector<std::string>> secrets_;
 };
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

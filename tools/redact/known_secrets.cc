@@ -1,4 +1,4 @@
-#include "tools/sluicectl/known_secrets.h"
+#include "tools/redact/known_secrets.h"
 
 #include <yaml-cpp/yaml.h>
 
@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "tools/sluicectl/redact.h"
-#include "tools/sluicectl/secret_names.h"
+#include "tools/redact/redact.h"
+#include "tools/redact/secret_names.h"
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 constexpr int kDepthMax = 100;           // Aliases may lead round in circles,
@@ -148,4 +148,4 @@ void KnownSecrets::RemoveFrom(Json* value) const {
   }
 }
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -1,11 +1,11 @@
-#include "tools/sluicectl/redact_forms.h"
+#include "tools/redact/forms.h"
 
 #include <algorithm>
 
-#include "tools/sluicectl/redact.h"
-#include "tools/sluicectl/secret_names.h"
+#include "tools/redact/redact.h"
+#include "tools/redact/secret_names.h"
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 constexpr size_t kCredentialBytesMin = 6;  // After "Bearer "; shorter words are prose.
@@ -164,4 +164,4 @@ std::string WithoutLongForms(std::string_view text) {
 
 std::string WithoutCredentialForms(std::string_view text) { return WithoutCredentials(text); }
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -1,10 +1,10 @@
-#include "tools/sluicectl/yaml_place.h"
+#include "tools/redact/yaml_place.h"
 
 #include <algorithm>
 
-#include "tools/sluicectl/secret_names.h"
+#include "tools/redact/secret_names.h"
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 bool IsQuote(char c) { return c == '"' || c == '\''; }
@@ -81,4 +81,4 @@ size_t IndentOf(std::string_view line) {
   return static_cast<size_t>(std::find_if_not(line.begin(), line.end(), IsBlank) - line.begin());
 }
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

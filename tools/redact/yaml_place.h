@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 
 class YamlPlace {
  public:
@@ -43,4 +43,4 @@ size_t BackslashesBeforeQuote(std::string_view text);
 
 size_t IndentOf(std::string_view line);
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

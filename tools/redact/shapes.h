@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 
 inline bool StartsWith(std::string_view text, char c) { return !text.empty() && text[0] == c; }
 
@@ -32,4 +32,4 @@ bool IsMapping(std::string_view text);
 // Our own mark, and behind it nothing of a value.
 bool IsRedacted(std::string_view value, char separator);
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

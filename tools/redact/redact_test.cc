@@ -1,4 +1,4 @@
-#include "tools/sluicectl/redact.h"
+#include "tools/redact/redact.h"
 
 #include <gmock/gmock.h>
 
@@ -7,7 +7,7 @@
 
 #include "common/base/file.h"
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 using ::testing::HasSubstr;
@@ -271,4 +271,4 @@ TEST(RedactJsonTest, MembersAndStringsAlike) {
 }
 
 }  // namespace
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -1,9 +1,9 @@
-#include "tools/sluicectl/secret_names.h"
+#include "tools/redact/secret_names.h"
 
 #include <algorithm>
 #include <array>
 
-namespace sluice::sluicectl {
+namespace sluice::redact {
 namespace {
 
 // Anywhere in the letters of a name.
@@ -50,4 +50,4 @@ bool IsBareSecretName(std::string_view name) {
 bool IsKeyOfName(std::string_view key) { return IsOneOf(kKeysOfNames, LettersOf(key)); }
 bool IsKeyOfValue(std::string_view key) { return IsOneOf(kKeysOfValues, LettersOf(key)); }
 
-}  // namespace sluice::sluicectl
+}  // namespace sluice::redact

@@ -135,7 +135,9 @@ base::Flags::Outcome ParseProxyOptions(int argc, char** argv, ProxyOptions* opti
              "otherwise.");
   flags.Text("access-log", &options->access_log, "PATH",
              "Wins over logging.access_log.path; - is standard output.");
-  flags.Duration("reconnect-min", &options->reconnect_min, "Least delay before connecting again.");
+  flags.Duration("reconnect-min", &options->reconnect_min,
+                 "Least delay before connecting again; a quarter of it before the next of several "
+                 "controllers is tried.");
   flags.Duration("reconnect-max", &options->reconnect_max,
                  "Longest delay before connecting again.");
   const auto outcome = flags.Parse(argc, argv);

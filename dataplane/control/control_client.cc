@@ -259,11 +259,18 @@ class ControlClient::Impl : public std::enable_shared_from_this<ControlClient::I
     ScheduleReconnect(milliseconds(0));
   }
 
+  static constexpr size_t kQuickRounds = 2;
+
   void ScheduleReconnect(milliseconds least) {
     if (stopped_ || yielded_) return;
     milliseconds delay = backoff_.Next();
-    // While the others have not been tried: one of them is likely there, and takes over.
-    if (++failures_ < options_.controllers.size()) delay /= 4;
+    // One of the others is likely there. The first who is asked may not know yet that it is to take
+    // over, so that each is asked twice before the delays grow.
+    if (++failures_ < kQuickRounds * options_.controllers.size() &&
+        options_.controllers.size() > 1) {
+      delay /= 4;
+      backoff_.Reset();
+    }
     reconnect_timer_.expires_after(least + delay);
     reconnect_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       if (error) return;

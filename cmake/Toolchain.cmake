@@ -20,6 +20,8 @@ if(SLUICE_SANITIZE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 reports false positives of these under sanitizers.
     add_compile_options(-Wno-maybe-uninitialized -Wno-stringop-overflow)
+  elseif(SLUICE_SANITIZE MATCHES "address")
+    add_compile_definitions(__SANITIZE_ADDRESS__)  # As g++ says it; clang has only __has_feature.
   endif()
 endif()
 if(SLUICE_SANITIZE STREQUAL "thread")

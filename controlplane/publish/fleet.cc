@@ -319,6 +319,7 @@ void Fleet::JoinRollout(ProxyNode& node, int64_t now_ms) {
   if (node.base_root == root) {
     // Already there, or nearly: a rollback to what it serves, or a change of what it has no part
     // of.
+    if (node.stage == Stage::kCommitted) return;  // Nearly: once it is effective it is asked again.
     node.stage = Stage::kPrepared;
     node.offered = request.version;
     node.offered_root = node.base_root;
@@ -453,6 +454,7 @@ void Fleet::OnResync(ProxyNode& node, const v1::Resync& resync, int64_t now_ms) 
     // It lost what it had prepared. What it serves its next words will tell.
     node.stage = Stage::kIdle;
     node.base_root.clear();
+    if (node.placed_root == node.offered_root) node.placed_root.clear();  // It does not serve it.
     if (++node.commits_failed >= kCommitsFailedMax) {
       std::vector<v1::ResourceError> errors(1);
       errors.front().set_message("it prepares the version but cannot commit it");
@@ -502,6 +504,7 @@ void Fleet::OnEffective(ProxyNode& node, const v1::Version& said, int64_t now_ms
     rollout_.Advance(node.id, Progress::EFFECTIVE);
   }
   SendNext(node, now_ms);
+  Judge(now_ms);  // It may have been the last that was awaited.
 }
 
 void Fleet::OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms,
@@ -521,6 +524,8 @@ void Fleet::OnReport(ProxyNode& node, const v1::Report& report, int64_t now_ms,
     node.placed_root = node.base_root = report.current().root();
     node.version_since_unix_ms = now_unix_ms;
     node.history = TrafficHistory();
+  } else if (report.has_current()) {
+    node.version = node.report.current();  // The number is its own word, too.
   }
   SendNext(node, now_ms);
 }

@@ -1,7 +1,8 @@
 // Hundreds of nodes, a clock that is moved by hand, and rollouts one after the other while nodes
 // are lost, slow, lying, flapping and crashing, some of them of the release before, and the
-// controller dies at any step. The real fleet, protocol, encoding and waves; of the nodes only what
-// the protocol sees.
+// controller dies at any step. A service is placed on some of the nodes, and versions change that
+// one or the one that is everywhere. The real fleet, protocol, encoding and waves; of the nodes
+// only what the protocol sees.
 //
 // SLUICE_SEED=N replays one seed.
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -16,7 +18,7 @@
 #include "common/base/random.h"
 #include "common/snapshot/delta.h"
 #include "controlplane/publish/fleet.h"
-#include "controlplane/publish/testing_resources.h"
+#include "controlplane/publish/testing_placed.h"
 #include "controlplane/rollout/waves.h"
 #include "controlplane/yaml/draft.h"
 
@@ -38,13 +40,18 @@ constexpr int kSeeds = 200;
 constexpr int kSeeds = 3000;
 #endif
 
+// A version.
 struct Content {
+  std::string root;
   publish::SharedResources resources;
-  bool poisoned = false;  // Half of what is served with it fails.
+  // What its services answer.
+  std::string everywhere = publish::testing::LongWord("at first"), edge = everywhere;
+  bool poisoned = false;  // Half of what is served by the service that it changed fails.
 };
 
 struct Node {
   std::string id;
+  bool edge = false;  // The service "edge" is placed on it.
   int boot = 1;
   uint64_t stream = 0;
   v1::Version version;
@@ -73,6 +80,7 @@ class Simulation {
       nodes_[i].id = fmt::format("n{:03}", i);
       nodes_[i].slow = random_.Below(10) == 0;
       nodes_[i].takes_deltas = random_.Below(4) > 0;
+      nodes_[i].edge = random_.Below(3) == 0;
     }
     StartController();
     for (Node& node : nodes_) Connect(node);
@@ -103,23 +111,28 @@ class Simulation {
         publish::FleetOptions{.prepare_timeout_ms = 3000, .report_interval_ms = kReportMs},
         [this](const std::string& root) { return Load(root); },
         [this](uint64_t stream, SharedMessage message) { OnSent(stream, std::move(message)); });
-    for (const Node& node : nodes_) {
-      fleet_->Remember(node.id, publish::testing::HelloOf(node.id, node.boot_id()), now_ms_);
-    }
+    for (const Node& node : nodes_) fleet_->Remember(node.id, HelloOf(node), now_ms_);
     if (released_.revision() > 0) {
-      fleet_->SetReleased(released_, contents_.at(released_.root()).resources);
+      fleet_->SetReleased(released_, contents_.at(released_.revision()).resources);
     }
     waves_.reset();
     v1::Rollout record;
     record.ParseFromString(stored_);
     if (!IsActive(record.state())) return;
     waves_.emplace(record, Time());
-    fleet_->SetCandidate(record.version(), contents_.at(record.version().root()).resources,
+    fleet_->SetCandidate(record.version(), contents_.at(record.version().revision()).resources,
                          AudienceOf());
+  }
+  static v1::Hello HelloOf(const Node& node) {
+    v1::Hello hello =
+        publish::testing::HelloOf(node.id, node.boot_id(), node.version, node.takes_deltas);
+    if (node.edge) (*hello.mutable_labels())["tier"] = "edge";
+    return hello;
   }
   // Now and then a version has been pruned: a node that has it gets everything.
   publish::SharedResources Load(const std::string& root) {
-    const auto found = contents_.find(root);
+    const auto found = std::find_if(contents_.begin(), contents_.end(),
+                                    [&root](const auto& one) { return one.second.root == root; });
     return found == contents_.end() || random_.Below(10) == 0 ? nullptr : found->second.resources;
   }
   void KillController() {
@@ -140,15 +153,44 @@ class Simulation {
   void NewVersion(bool at_once) {
     if (fleet_->rollout().active()) return;
     at_once |= released_.revision() == 0;  // There is nothing to go back to.
-    const std::string word = fmt::format("word{}", ++revision_);
-    auto resources = publish::testing::ResourcesOf(publish::testing::LongWord(word), 1);
+    const std::string word = publish::testing::LongWord(fmt::format("word{}", ++revision_));
+    const bool edge = random_.Below(2) == 0;  // Is what changes.
+    const bool concerns_anybody =
+        !edge || std::any_of(nodes_.begin(), nodes_.end(), [](const Node& n) { return n.edge; });
+    const Content stable = contents_[released_.revision()];
+    Content content{.everywhere = edge ? stable.everywhere : word,
+                    .edge = edge ? word : stable.edge,
+                    .poisoned = !at_once && concerns_anybody && random_.Below(3) == 0};
+    content.resources = publish::testing::PlacedSnapshot(
+        {{"all", {}, content.everywhere}, {"edge", {"tier=edge"}, content.edge}});
     publish::RolloutRequest request;
-    request.version = publish::testing::VersionOf(revision_, *resources);
-    request.resources = resources;
-    contents_[request.version.root()] = {resources, !at_once && random_.Below(3) == 0};
+    request.version = publish::testing::VersionOf(revision_, *content.resources);
+    request.resources = content.resources;
+    content.root = request.version.root();
+    contents_[revision_] = std::move(content);
+    if (contents_[revision_].poisoned) {
+      for (const bool placed : {false, true}) {
+        if (edge && !placed) continue;
+        poison_.insert(PartRoot(revision_, placed));
+      }
+    }
     at_once_ = at_once;
     fleet_->StartRollout(std::move(request), now_ms_);
     Decide();
+  }
+
+  // Of what nodes with and without the label get of a version.
+  std::string PartRoot(uint64_t revision, bool edge) {
+    std::string& root = part_roots_[{revision, edge}];
+    if (root.empty()) {
+      const publish::SharedResources& resources = contents_.at(revision).resources;
+      publish::Labels labels;
+      if (edge) labels["tier"] = "edge";
+      root = publish::Placement()
+                 .Of(publish::testing::VersionOf(revision, *resources), resources, labels, 1)
+                 ->version.root();
+    }
+    return root;
   }
 
   // What a change does once every node has answered.
@@ -220,9 +262,7 @@ class Simulation {
     node.decoder.reset();
     node.prepared_root.clear();
     streams_[node.stream] = &node;
-    const auto hello =
-        publish::testing::HelloOf(node.id, node.boot_id(), node.version, node.takes_deltas);
-    ASSERT_TRUE(fleet_->OnHello(node.stream, hello, "peer", now_ms_, now_ms_).status.ok());
+    ASSERT_TRUE(fleet_->OnHello(node.stream, HelloOf(node), "peer", now_ms_, now_ms_).status.ok());
   }
   void Disconnect(Node& node) {
     if (node.stream == 0) return;
@@ -319,7 +359,7 @@ class Simulation {
   void Serve(Node& node) {
     publish::Traffic served;
     served.requests = kRequests;
-    if (contents_[node.version.root()].poisoned) served.errors = kRequests / 2;
+    if (poison_.contains(node.version.root())) served.errors = kRequests / 2;
     for (size_t i = 3; i < served.buckets.size(); ++i) served.buckets[i] = kRequests;
     node.counters += served;
   }
@@ -373,7 +413,9 @@ class Simulation {
         node.silent_until_ms = now_ms_ + static_cast<int64_t>(random_.Below(15'000));
         return;
       case 3:
-        if (fleet_->rollout().active()) node.refuses.insert(fleet_->rollout().root());
+        if (fleet_->rollout().active()) {
+          node.refuses.insert(PartRoot(fleet_->rollout().request().version.revision(), node.edge));
+        }
         return;
       case 4:
         node.liar = random_.Below(4) == 0;
@@ -410,32 +452,34 @@ class Simulation {
 
   // A commit is for what was released, or for a node that the rollout has reached.
   void CheckCommit(const Node& node, const v1::Version& version) {
-    if (version.root() == fleet_->released().root()) return;
-    ever_had_[version.root()].insert(node.id);
+    EXPECT_EQ(version.root(), PartRoot(version.revision(), node.edge)) << node.id;
+    if (version.revision() == fleet_->released().revision()) return;
+    ever_had_[version.revision()].insert(node.id);
     // It may have been taken back since this was sent; then the node is told next.
-    if (!rolling() || version.root() != waves_->record().version().root()) return;
+    if (!rolling() || version.revision() != waves_->record().version().revision()) return;
     EXPECT_TRUE(AudienceOf().contains(node.id)) << node.id << " is beyond its wave";
   }
   // Poison stays in its first wave.
   void CheckReach() {
     if (!waves_) return;
     const v1::Rollout& record = waves_->record();
-    if (!contents_[record.version().root()].poisoned) return;
+    if (!contents_[record.version().revision()].poisoned) return;
     EXPECT_EQ(record.wave(), 0u) << "poison went past wave one: " << record.DebugString();
     EXPECT_NE(record.state(), v1::Rollout::COMPLETED);
     const auto& first = record.waves(0).node_ids();
-    for (const std::string& id : ever_had_[record.version().root()]) {
+    for (const std::string& id : ever_had_[record.version().revision()]) {
       EXPECT_NE(std::find(first.begin(), first.end(), id), first.end()) << id;
     }
   }
   void CheckEnd() {
     EXPECT_FALSE(rolling());
     for (const Node& node : nodes_) {
-      if (node.refuses.contains(released_.root())) continue;
+      const std::string root = PartRoot(released_.revision(), node.edge);
+      if (node.refuses.contains(root)) continue;
       EXPECT_EQ(node.version.revision(), released_.revision()) << node.id;
-      EXPECT_EQ(snapshot::RootOf(node.resources), released_.root()) << node.id;
+      EXPECT_EQ(snapshot::RootOf(node.resources), root) << node.id;
     }
-    EXPECT_FALSE(contents_[released_.root()].poisoned);
+    EXPECT_FALSE(contents_[released_.revision()].poisoned);
   }
 
   base::Random random_;
@@ -446,10 +490,12 @@ class Simulation {
   int deltas_taken_ = 0, deltas_back_ = 0, resyncs_ = 0;  // Back: to a version of before.
   std::vector<Node> nodes_;
   std::unordered_map<uint64_t, Node*> streams_;
-  std::unordered_map<std::string, Content> contents_;                // By root.
-  std::unordered_map<std::string, std::set<std::string>> ever_had_;  // Committed, by root.
-  v1::Version released_;                                             // Stored.
-  std::string stored_;                                               // The newest rollout.
+  std::unordered_map<uint64_t, Content> contents_;                // By revision.
+  std::unordered_map<uint64_t, std::set<std::string>> ever_had_;  // Committed, by revision.
+  std::set<std::string> poison_;                                  // Roots of parts.
+  std::map<std::pair<uint64_t, bool>, std::string> part_roots_;
+  v1::Version released_;  // Stored.
+  std::string stored_;    // The newest rollout.
   std::optional<Fleet> fleet_;
   std::optional<Waves> waves_;
 };

@@ -183,6 +183,8 @@ Waves::Decision Waves::Look(const std::vector<NodeView>& nodes, Now now) {
   now_ = now;
   Views views;
   for (const NodeView& node : nodes) views[node.id] = &node;
+  concerns_nobody_ =
+      std::none_of(nodes.begin(), nodes.end(), [](const NodeView& node) { return node.concerned; });
   // What a gate stopped waits for an operator; what an operator stopped can still turn out bad.
   const auto& findings = wave().findings();
   const bool stopped_by_gate =
@@ -200,7 +202,7 @@ Waves::Decision Waves::Look(const std::vector<NodeView>& nodes, Now now) {
   if (NoticeSilence(views, now, &decision) || JudgeTraffic(nodes, views, &decision)) {
     return decision;
   }
-  if (record_.state() == v1::Rollout::BAKING) AfterBake(nodes, now, &decision);
+  if (record_.state() == v1::Rollout::BAKING) AfterBake(nodes, views, now, &decision);
   return decision;
 }
 
@@ -335,8 +337,10 @@ bool Waves::JudgeTraffic(const std::vector<NodeView>& nodes, const Views& views,
         .id = node.id,
         .before = publish::TrafficOf(baseline->before()),
         .after = publish::Since(publish::TrafficOf(baseline->start()), node.counters)};
-    together.before += subject.before;
-    together.after += subject.after;
+    if (Tells(node)) {
+      together.before += subject.before;
+      together.after += subject.after;
+    }
     for (v1::RolloutFinding& finding : std::vector<v1::RolloutFinding>{
              JudgeErrors(gates, subject, control), JudgeLatency(gates, subject, control)}) {
       if (!finding.passed()) findings.push_back(std::move(finding));
@@ -360,11 +364,16 @@ bool Waves::JudgeTraffic(const std::vector<NodeView>& nodes, const Views& views,
   return false;
 }
 
-void Waves::AfterBake(const std::vector<NodeView>& nodes, Now now, Decision* decision) {
+void Waves::AfterBake(const std::vector<NodeView>& nodes, const Views& views, Now now,
+                      Decision* decision) {
   const int64_t baked_ms = now.ms - phase_ms_ - record_.strategy().bake_ms();
   if (baked_ms < 0 || unjudged_) return;
   const v1::RolloutGates& gates = record_.strategy().gates();
-  if (Changed().empty() && wave().size() > 0) {
+  const std::vector<v1::NodeBaseline*> changed = Changed();
+  const bool nobody_tells = std::none_of(changed.begin(), changed.end(), [&](const auto* baseline) {
+    return Tells(*views.at(baseline->node_id()));
+  });
+  if (nobody_tells && wave().size() > 0) {
     PauseFor(fmt::format("wave {} of {}: no node that has the version is left to judge it by",
                          record_.wave() + 1, record_.waves_size()));
     decision->changed = true;

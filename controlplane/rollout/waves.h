@@ -14,6 +14,9 @@
 // - who falls silent for as long as a wave may take to be effective is left behind too, but when
 //   those are more than a tenth of the nodes with the version, that fails the wave: a lost canary
 //   is a bad sign, one lost node of fifty is not;
+// - nodes that the version changes nothing of come with the last wave and are judged like the
+// others,
+//   but what they serve does not count as enough;
 // - when nobody is left that has the version, the rollout pauses: nothing says that it is good.
 //
 // Time and figures come in, decisions go out: no wire, no clock, no lock. Not thread-safe.
@@ -93,7 +96,10 @@ class Waves {
                     Decision* decision);
   Control CollectControl(const std::vector<publish::NodeView>& nodes,
                          std::vector<std::string>* broken);
-  void AfterBake(const std::vector<publish::NodeView>& nodes, Now now, Decision* decision);
+  void AfterBake(const std::vector<publish::NodeView>& nodes, const Views& views, Now now,
+                 Decision* decision);
+  // Whether what it serves says something about the version. Of one that concerns nobody, all do.
+  bool Tells(const publish::NodeView& node) const { return node.concerned || concerns_nobody_; }
   void Advance(const std::vector<publish::NodeView>& nodes, Now now, Decision* decision);
   void Fail(const v1::RolloutFinding& finding, Now now, Decision* decision);
   void PauseFor(const std::string& reason);
@@ -102,7 +108,8 @@ class Waves {
   int64_t phase_ms_ = 0;  // When the present state began.
   Now now_;
   bool unjudged_ = false;  // For want of word from the nodes without the version.
-  uint64_t served_ = 0;    // By nodes with the version, since the bake began.
+  bool concerns_nobody_ = false;
+  uint64_t served_ = 0;  // With the version, by nodes that it concerns, since the bake began.
   std::unordered_map<std::string, int64_t> silent_since_ms_;
   struct ControlStart {
     publish::Traffic counters;

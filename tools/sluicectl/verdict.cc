@@ -193,17 +193,25 @@ void JudgeErrors(const v1::FleetStatus& status, Findings* findings) {
 void JudgeUpdating(const v1::FleetStatus& status, Findings* findings) {
   const Nodes nodes = NodesIn(status, v1::NodeStatus::UPDATING);
   if (nodes.empty()) return;
+  const uint64_t target = TargetOf(status, *nodes.front());
   std::map<uint64_t, int> revisions;
   for (const v1::NodeStatus* node : nodes) ++revisions[node->version().revision()];
+  if (revisions.size() == 1 && revisions.contains(target)) {
+    findings->push_back({false,
+                         fmt::format("{} not yet with all that its labels place on it of version "
+                                     "{}",
+                                     NamesOf(nodes), target),
+                         "sluicectl status --watch"});
+    return;
+  }
   std::string versions;
   for (const auto& [revision, count] : revisions) {
     versions += versions.empty() ? "" : ", ";
     versions += revision == 0 ? "none" : fmt::format("{}", revision);
   }
-  findings->push_back({false,
-                       fmt::format("{} not yet on version {} but on {}", NamesOf(nodes),
-                                   TargetOf(status, *nodes.front()), versions),
-                       "sluicectl status --watch"});
+  findings->push_back(
+      {false, fmt::format("{} not yet on version {} but on {}", NamesOf(nodes), target, versions),
+       "sluicectl status --watch"});
 }
 
 void JudgeDraining(const v1::FleetStatus& status, Findings* findings) {
@@ -219,8 +227,8 @@ void JudgeCordoned(const v1::FleetStatus& status, Findings* findings) {
   const Nodes nodes = NodesIn(status, v1::NodeStatus::CORDONED);
   if (nodes.empty()) return;
   findings->push_back({false,
-                       fmt::format("{} {} an older version: cordoned", NamesOf(nodes),
-                                   nodes.size() == 1 ? "keeps" : "keep"),
+                       fmt::format("{} {} now: cordoned", NamesOf(nodes),
+                                   nodes.size() == 1 ? "keeps what it has" : "keep what they have"),
                        "sluicectl node uncordon " + ShellWord(nodes.front()->node_id())});
 }
 

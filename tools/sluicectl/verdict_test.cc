@@ -149,7 +149,15 @@ INSTANTIATE_TEST_SUITE_P(
              false},
         Case{"Cordoned",
              [](v1::FleetStatus* status) { AddNode(status, "edge-3", Status::CORDONED); },
-             "node edge-3 keeps an older version: cordoned; next: sluicectl node uncordon edge-3",
+             "node edge-3 keeps what it has now: cordoned; next: sluicectl node uncordon edge-3",
+             false},
+        Case{"Relabelled",
+             [](v1::FleetStatus* status) {
+               AddNode(status, "edge-3", Status::UPDATING)->mutable_version()->set_revision(7);
+             },
+             "node edge-3 not yet with all that its labels place on it of version 7; next: "
+             "sluicectl "
+             "status --watch",
              false},
         Case{"ExpiresInAMonth",
              [](v1::FleetStatus* status) {

@@ -108,9 +108,9 @@ struct Fixture {
       return grpc::Status::OK;
     };
   }
-  FakeController controller;
   mutable std::atomic<int> configs_fetched = 0;  // Written by the server.
   mutable std::atomic<uint64_t> revision_asked = 0;
+  FakeController controller;
 };
 
 TEST(GetTest, NodesAreATable) {
@@ -192,8 +192,8 @@ TEST(GetTest, DamagedResourceIsAnError) {
 }
 
 TEST(GetTest, VersionsAndHistoryAreTheSame) {
-  FakeController controller;
   std::atomic<uint32_t> limit = 0;
+  FakeController controller;
   controller.list_versions = [&limit](const v1::ListVersionsRequest& request,
                                       v1::ListVersionsResponse* response) {
     limit = request.limit();
@@ -458,8 +458,8 @@ TEST(AuditTest, ListsWhoDidWhat) {
 }
 
 TEST(SessionTest, SlowAnswerIsWaitedForInVain) {
+  std::atomic<bool> stop = false;  // Which the controller, as it ends, still reads.
   FakeController controller;
-  std::atomic<bool> stop = false;
   controller.get_status = [&stop](const v1::GetStatusRequest&, v1::FleetStatus*) {
     while (!stop) std::this_thread::yield();
     return grpc::Status::OK;

@@ -54,6 +54,7 @@ class MoveTest(unittest.TestCase):
         self.start(one)
         proxy = r.start_proxy("node-1", token=r.ctl("token", "create").stdout,
                               controller=f"{one.grpc},{two.grpc}")
+        r.wait_nodes("node-1")
         os.unlink(proxy.token_file)  # It joined, and is known from now on.
         for text in ("first", "second"):
             self.apply(text, one)

@@ -280,8 +280,13 @@ class Http2HostileUpstreamTest(rig.FleetTest):
                      self.upstream.asked.sent_frames > 10 * UNIT_FRAMES)
         self.assert_unharmed()
         client.reset()
-        self.addCleanup(self.proxy.start)
+        self.addCleanup(self.start_again)
         self.assertEqual(self.proxy.stop(), 0)
+
+    def start_again(self):
+        self.proxy.start()
+        rig.wait_for("service", lambda: socket.create_connection(
+            (self.proxy.host, self.port), rig.DEADLINE).close() is None)
 
 
 if __name__ == "__main__":

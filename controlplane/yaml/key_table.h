@@ -69,8 +69,9 @@ struct Block {
 
 // Limits on lists, so that a document's size bounds what it becomes.
 inline constexpr size_t kListItemsMax = 10'000;
-// Mappings read in one document: 50,000 routes with an upstream of two nodes each, and some.
-inline constexpr size_t kBlocksMax = 250'000;
+// Mappings read in one document: some 5 KiB each, all counted. 50,000 routes that name upstreams of
+// the list of their own fit.
+inline constexpr size_t kBlocksMax = 120'000;
 
 const Key* FindKey(const Block& block, std::string_view name);
 

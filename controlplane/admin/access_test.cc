@@ -400,11 +400,11 @@ TEST_F(AccessTest, WhatOthersWereRefusedIsNotToldToViewers) {
   EXPECT_TRUE(IsRefusal(
       Call(CertificateFor(trust::OperatorUri(Role::kViewer, "bob")), "TokenService/CreateToken")));
   for (const Role role : {Role::kViewer, Role::kOperator, Role::kAdmin}) {
-    const auto stub =
+    const auto admin =
         v1::AdminService::NewStub(ChannelFor(CertificateFor(trust::OperatorUri(role, "ann"))));
     grpc::ClientContext context;
     v1::GetDiagnosticsResponse response;
-    ASSERT_TRUE(stub->GetDiagnostics(&context, {}, &response).ok());
+    ASSERT_TRUE(admin->GetDiagnostics(&context, {}, &response).ok());
     const bool may = role != Role::kViewer;
     EXPECT_EQ(response.recent_problems_withheld(), !may);
     const auto& lines = response.recent_problems();

@@ -18,15 +18,20 @@ class FleetCommitTest : public testing::FleetTest {
     *message.mutable_report()->mutable_current() = version;
     fleet_.OnMessage(stream, message, now_, now_);
   }
+  // Version 2 has the content of version 1, which n1 serves: it was sent the number.
+  RolloutRequest Renumbered() {
+    Release(1, "a");
+    ConnectSynced(1, "n1");
+    const RolloutRequest same = RequestOf(2, "a");
+    fleet_.SetReleased(same.version, same.resources);
+    ReportServing(1, VersionOf(1, *same.resources));
+    EXPECT_THAT(Taken(1), ElementsAre(kCommit)) << "only the number is another one";
+    return same;
+  }
 };
 
 TEST_F(FleetCommitTest, WhoLostWhatItClaimedIsSentItWhole) {
-  Release(1, "a");
-  ConnectSynced(1, "n1");
-  const RolloutRequest same = RequestOf(2, "a");
-  fleet_.SetReleased(same.version, same.resources);
-  ReportServing(1, VersionOf(1, *same.resources));
-  EXPECT_THAT(Taken(1), ElementsAre(kCommit)) << "only the number is another one";
+  const RolloutRequest same = Renumbered();
   Resync(1, same.version.root());
   EXPECT_THAT(Taken(1), ElementsAre(kOffer, kChunk, kPrepare)) << "not the number again";
   EXPECT_EQ(Last(kOffer).offer().base_root(), "");
@@ -34,12 +39,7 @@ TEST_F(FleetCommitTest, WhoLostWhatItClaimedIsSentItWhole) {
 }
 
 TEST_F(FleetCommitTest, ItsReportsTellWhichNumberItServes) {
-  Release(1, "a");
-  ConnectSynced(1, "n1");
-  const RolloutRequest same = RequestOf(2, "a");
-  fleet_.SetReleased(same.version, same.resources);
-  ReportServing(1, VersionOf(1, *same.resources));
-  Taken(1);
+  const RolloutRequest same = Renumbered();
   Effective(1, same.version);
   EXPECT_THAT(Taken(1), IsEmpty());
   ReportServing(1, VersionOf(1, *same.resources));  // It lied, or has gone back.
